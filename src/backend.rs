@@ -1,0 +1,84 @@
+//! The speech-to-speech port and its adapters.
+//!
+//! A backend is a task (or a few) at the other end of two bounded channels. It is sent the user's
+//! voice and the conversation's commands in order, and answers with events and audio, each tagged
+//! with the generation it was made for. It may run faster than real time: the channel pushes back.
+
+use tokio::sync::mpsc;
+
+use crate::agent::BackendInput;
+use crate::call::event::{BackendEvent, Generation};
+use crate::limits::{BACKEND_INPUT_MAX, BACKEND_OUTPUT_MAX};
+
+/// Something that can hold a spoken conversation.
+pub trait Backend: Send + Sync + 'static {
+    /// Its name in configuration, logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Starts a conversation. Never blocks: slow set-up happens in the session's own task, which
+    /// says [`BackendEvent::Ready`] when done or [`BackendEvent::Failed`]. The session ends when
+    /// either side drops its ends of the channels.
+    fn open(&self, call: CallContext) -> BackendSession;
+}
+
+/// What a backend may know of the call it serves.
+#[derive(Clone, Debug)]
+pub struct CallContext {
+    /// The call's id, for logs.
+    pub call_id: String,
+    /// Instructions to the model: who it is and how it behaves.
+    pub persona: String,
+    /// The first words, if fixed by configuration.
+    pub greeting: Option<String>,
+    /// BCP 47 tag of the conversation's language.
+    pub language: String,
+}
+
+/// The call's ends of a conversation with a backend.
+#[derive(Debug)]
+pub struct BackendSession {
+    /// To the backend. Full means that it is stuck.
+    pub input: mpsc::Sender<BackendInput>,
+    /// From the backend.
+    pub output: mpsc::Receiver<BackendOutput>,
+}
+
+/// The backend's ends of the same conversation.
+#[derive(Debug)]
+pub struct BackendChannels {
+    /// From the call.
+    pub input: mpsc::Receiver<BackendInput>,
+    /// To the call.
+    pub output: mpsc::Sender<BackendOutput>,
+}
+
+/// One message of a backend.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BackendOutput {
+    /// Something happened.
+    Event(BackendEvent),
+    /// Reply audio.
+    Audio(ReplyAudio),
+}
+
+/// A block of reply audio: mono, signed 16 bit, at most
+/// [`crate::limits::BACKEND_BLOCK_SAMPLES_MAX`] samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyAudio {
+    /// The reply it belongs to.
+    pub generation: Generation,
+    /// 8 000, 16 000, 24 000 or 48 000; it may not change within a reply.
+    pub sample_rate_hz: u32,
+    /// The samples.
+    pub pcm: Vec<i16>,
+}
+
+/// Both ends of a conversation, with the channels bounded as `limits` says.
+pub fn channels() -> (BackendSession, BackendChannels) {
+    let (input_sender, input_receiver) = mpsc::channel(BACKEND_INPUT_MAX);
+    let (output_sender, output_receiver) = mpsc::channel(BACKEND_OUTPUT_MAX);
+    (
+        BackendSession { input: input_sender, output: output_receiver },
+        BackendChannels { input: input_receiver, output: output_sender },
+    )
+}

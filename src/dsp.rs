@@ -1,0 +1,3 @@
+//! Sample processing: `step(&mut self, frame)` and `reset()`, sample-exact, without time.
+
+pub mod vad;

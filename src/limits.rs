@@ -1,0 +1,91 @@
+//! Every bound and fixed rate of the agent, with its unit, its reason and what happens at the limit.
+//!
+//! A number that bounds memory, time or work belongs here; a number that tunes behaviour belongs in
+//! the configuration; a number that only one algorithm cares about stays beside it.
+
+use std::time::Duration;
+
+// ==== Frames ====
+
+/// One frame of audio, the unit in which everything on the media path moves. 20 ms is what Opus and
+/// G.711 peers send by default and the smallest step that a listener does not hear as a step.
+pub const FRAME_MS: u32 = 20;
+/// [`FRAME_MS`] as a duration.
+pub const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
+/// The rate of backend input, voice activity detection and echo cancellation.
+pub const WIDEBAND_HZ: u32 = 16_000;
+/// The rate Opus runs at, and its RTP clock (RFC 7587 §4.1).
+pub const FULLBAND_HZ: u32 = 48_000;
+/// The rate of G.711 and its RTP clock (RFC 3551 §4.5.14).
+pub const NARROWBAND_HZ: u32 = 8_000;
+/// Samples in one frame at 16 kHz.
+pub const WIDEBAND_FRAME: usize = (WIDEBAND_HZ / 1_000 * FRAME_MS) as usize;
+/// Samples in one frame at 48 kHz.
+pub const FULLBAND_FRAME: usize = (FULLBAND_HZ / 1_000 * FRAME_MS) as usize;
+/// The longest packet that is decoded, in milliseconds: the Opus maximum (RFC 6716 §2.1.4).
+/// Longer ones are counted and dropped.
+pub const PACKET_MS_MAX: u32 = 120;
+
+// ==== Jitter buffer ====
+
+/// The smallest target depth of the jitter buffer: one packet.
+pub const JITTER_DEPTH_MS_MIN: u32 = 20;
+/// The largest target depth. Beyond it a conversation is worse for the delay than for the losses.
+pub const JITTER_DEPTH_MS_MAX: u32 = 400;
+/// Packets held at most: two seconds of 20 ms packets. One more and the oldest is dropped, counted.
+pub const JITTER_PACKETS_MAX: usize = 100;
+
+// ==== Uplink and downlink ====
+
+/// User audio kept while it is not known whether it is speech, so that the first phoneme is not cut.
+/// The oldest is overwritten.
+pub const PRE_ROLL_MS: u32 = 500;
+/// User audio held back while an interruption is being judged, at most. The oldest is overwritten.
+pub const HELD_MS_MAX: u32 = 3_000;
+/// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
+/// bounded channel then pushes back on it.
+pub const DOWNLINK_QUEUE_MS_MAX: u32 = 120_000;
+/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160.
+pub const ENCODED_FRAME_BYTES_MAX: usize = 512;
+
+// ==== Channels ====
+
+/// Datagrams waiting for one call. Two seconds of media; a full queue drops the datagram, counted,
+/// as a full socket buffer would.
+pub const CALL_DATAGRAMS_MAX: usize = 256;
+/// Frames and commands waiting for a backend: about 5 s of audio. Full means that the backend is
+/// stuck; the call is told so with an error value.
+pub const BACKEND_INPUT_MAX: usize = 256;
+/// Messages from a backend waiting for the call. A full queue makes the backend wait.
+pub const BACKEND_OUTPUT_MAX: usize = 64;
+/// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
+pub const BACKEND_BLOCK_SAMPLES_MAX: usize = 9_600;
+/// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
+pub const CALL_CONTROL_MAX: usize = 16;
+
+// ==== Outside bytes ====
+
+/// The largest SDP or fragment accepted, in bytes. A browser's audio offer is 3 to 8 KiB.
+pub const SDP_BYTES_MAX: usize = 64 * 1024;
+/// The largest data-channel message accepted, in bytes; a larger one is answered with an error.
+pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Characters of one typed user text.
+pub const USER_TEXT_CHARS_MAX: usize = 4_000;
+
+// ==== Calls ====
+
+/// A call that has not connected by then is ended.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A peer from which nothing at all came for this long has vanished.
+pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(8);
+
+const _: () = assert!(JITTER_DEPTH_MS_MIN >= FRAME_MS, "a target below one frame cannot be met");
+const _: () = assert!(
+    JITTER_PACKETS_MAX as u32 * FRAME_MS >= 2 * JITTER_DEPTH_MS_MAX,
+    "the buffer must hold its own target and as much again of burst"
+);
+const _: () = assert!(PRE_ROLL_MS <= HELD_MS_MAX, "the pre-roll lives in the held ring");
+const _: () = assert!(
+    BACKEND_INPUT_MAX as u32 * FRAME_MS > HELD_MS_MAX,
+    "releasing the held audio at once must fit the backend's queue"
+);

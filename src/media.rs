@@ -1,0 +1,3 @@
+//! Packets in, features and 16 kHz PCM out; reply PCM in, paced packets out.
+
+pub mod codec;

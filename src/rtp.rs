@@ -1,0 +1,1 @@
+//! Packet order and arrival time: sequence extension, the adaptive jitter buffer, clock drift.
