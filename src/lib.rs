@@ -8,6 +8,7 @@ pub mod limits;
 pub mod media;
 pub mod rtp;
 pub mod time;
+pub mod yaml;
 
 // ---- shell: async, sockets, providers ----
 #[cfg(feature = "shell")]

@@ -72,6 +72,15 @@ pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
 pub const USER_TEXT_CHARS_MAX: usize = 4_000;
 
+/// The largest YAML text read, in bytes. A configuration of a hundred agents is a tenth of it.
+pub const YAML_BYTES_MAX: usize = 256 * 1024;
+/// Levels of lists and maps within each other; more are refused, so that recursion is bounded.
+pub const YAML_DEPTH_MAX: usize = 24;
+/// Values in one YAML text, aliases expanded; more are refused.
+pub const YAML_NODES_MAX: usize = 20_000;
+/// Mistakes listed for one YAML text; more are counted.
+pub const YAML_ERRORS_MAX: usize = 50;
+
 // ==== Calls ====
 
 /// A call that has not connected by then is ended.
