@@ -81,6 +81,17 @@ pub const YAML_NODES_MAX: usize = 20_000;
 /// Mistakes listed for one YAML text; more are counted.
 pub const YAML_ERRORS_MAX: usize = 50;
 
+// ==== Scripts ====
+
+/// Turns in one backend script; more are a mistake in it.
+pub const SCRIPT_TURNS_MAX: usize = 1_000;
+/// Steps in one reply of a script; more are a mistake in it.
+pub const SCRIPT_STEPS_MAX: usize = 100;
+/// The longest step of a script, in milliseconds.
+pub const SCRIPT_STEP_MS_MAX: u64 = 600_000;
+/// Recordings of a script together, in samples: 20 minutes at 48 kHz. More are refused at start.
+pub const SCRIPT_WAV_SAMPLES_MAX: usize = 20 * 60 * 48_000;
+
 // ==== Calls ====
 
 /// A call that has not connected by then is ended.
