@@ -60,6 +60,11 @@ pub const BACKEND_INPUT_MAX: usize = 256;
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
 pub const BACKEND_BLOCK_SAMPLES_MAX: usize = 9_600;
+/// Events that a backend has not handed over yet. At the limit it stops reading its input, whose
+/// bounded channel then tells the call that it is stuck.
+pub const BACKEND_EVENTS_WAITING_MAX: usize = 32;
+/// Frames that the echo backend remembers of one turn: 60 s. Later ones are not said back.
+pub const ECHO_FRAMES_MAX: usize = 3_000;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 
