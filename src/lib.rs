@@ -7,8 +7,11 @@ pub mod dsp;
 pub mod limits;
 pub mod media;
 pub mod rtp;
+pub mod sdp;
 pub mod time;
 
 // ---- shell: async, sockets, providers ----
 #[cfg(feature = "shell")]
 pub mod backend;
+#[cfg(feature = "shell")]
+pub mod peer;

@@ -67,6 +67,12 @@ pub const CALL_CONTROL_MAX: usize = 16;
 
 /// The largest SDP or fragment accepted, in bytes. A browser's audio offer is 3 to 8 KiB.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
+/// Media sections read of one offer; one with more is refused. A browser that asks for audio, video,
+/// a screen and data has four.
+pub const MEDIA_SECTIONS_MAX: usize = 16;
+/// Remote ICE candidates used of one call; further ones are passed over. Each of them is sent checks,
+/// so the number bounds what a hostile offer can make us send, and where to.
+pub const ICE_CANDIDATES_MAX: usize = 16;
 /// The largest data-channel message accepted, in bytes; a larger one is answered with an error.
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
