@@ -7,6 +7,7 @@ pub mod dsp;
 pub mod limits;
 pub mod media;
 pub mod rtp;
+pub mod rtvi;
 pub mod sdp;
 pub mod time;
 

@@ -60,6 +60,13 @@ pub const BACKEND_INPUT_MAX: usize = 256;
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
 pub const BACKEND_BLOCK_SAMPLES_MAX: usize = 9_600;
+/// Datagrams of one call that came before its path was chosen (the first DTLS flight, media during an
+/// ICE restart) and are kept until it is. The oldest is dropped, counted.
+pub const EARLY_DATAGRAMS_MAX: usize = 64;
+/// Outgoing frames kept while an ICE restart has no path yet: half a second. The oldest is dropped.
+pub const HELD_FRAMES_MAX: usize = 25;
+/// Source addresses bound to one call at a time. The oldest is forgotten.
+pub const CALL_ADDRESSES_MAX: usize = 16;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 
@@ -77,6 +84,47 @@ pub const ICE_CANDIDATES_MAX: usize = 16;
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
 pub const USER_TEXT_CHARS_MAX: usize = 4_000;
+/// Characters of a data-channel message's id. A longer one is refused, since replies repeat it.
+pub const MESSAGE_ID_CHARS_MAX: usize = 64;
+/// Telephone keys in one data-channel message. More are refused: nobody dials that fast.
+pub const DTMF_KEYS_MAX: usize = 32;
+/// Characters of text in one outgoing data-channel message. Longer text is sent in pieces.
+pub const MESSAGE_TEXT_CHARS_MAX: usize = 1_200;
+/// Pieces of one reply whose progress is told to the client. Later ones are shown, but never marked
+/// as completely spoken.
+pub const REPLY_SEGMENTS_MAX: usize = 512;
+
+/// The largest data-channel message that clients are told they may send, in bytes. More than is
+/// accepted, so that a message that is too long can be answered instead of failing at the sender.
+pub const SCTP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Data channels of one call. One more is closed at once.
+pub const DATA_CHANNELS_MAX: usize = 8;
+/// Bytes waiting in one call's data channel. Beyond it messages to the client are dropped, counted:
+/// a client that does not read must not grow us.
+pub const DATA_BUFFERED_BYTES_MAX: usize = 256 * 1024;
+/// Messages kept for a client whose data channel is not open yet, or that has not said that it is
+/// ready. The oldest is dropped, counted.
+pub const CLIENT_MESSAGES_HELD_MAX: usize = 50;
+/// The largest datagram, and the largest packet in an ICE-TCP stream, in bytes. WebRTC keeps below
+/// an Ethernet frame; a longer one is dropped (UDP) or ends the connection (TCP).
+pub const DATAGRAM_BYTES_MAX: usize = 2_048;
+
+// ==== Sockets ====
+
+/// The receive buffer asked for on the UDP socket, in bytes: half a second of 1 000 calls.
+pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// ICE-TCP connections of all calls. One more is closed at once.
+pub const TCP_CONNECTIONS_MAX: usize = 1_024;
+/// ICE-TCP connections of one call. One more is closed at once.
+pub const CALL_TCP_CONNECTIONS_MAX: usize = 4;
+/// An ICE-TCP connection must name a call by then.
+pub const TCP_FIRST_PACKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// A write to an ICE-TCP connection that takes longer ends it.
+pub const TCP_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Packets waiting to be written to one ICE-TCP connection. A full queue drops the packet, counted.
+pub const TCP_OUTPUT_MAX: usize = 64;
+/// Host addresses offered as candidates.
+pub const HOST_ADDRESSES_MAX: usize = 8;
 
 // ==== Calls ====
 
@@ -94,4 +142,8 @@ const _: () = assert!(PRE_ROLL_MS <= HELD_MS_MAX, "the pre-roll lives in the hel
 const _: () = assert!(
     BACKEND_INPUT_MAX as u32 * FRAME_MS > HELD_MS_MAX,
     "releasing the held audio at once must fit the backend's queue"
+);
+const _: () = assert!(
+    2 * 6 * MESSAGE_TEXT_CHARS_MAX + 1_024 <= DATA_MESSAGE_BYTES_MAX,
+    "a message may hold a text twice, JSON needs up to six bytes a character, then its envelope"
 );
