@@ -119,6 +119,9 @@ pub const TCP_CONNECTIONS_MAX: usize = 1_024;
 pub const CALL_TCP_CONNECTIONS_MAX: usize = 4;
 /// An ICE-TCP connection must name a call by then.
 pub const TCP_FIRST_PACKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// An ICE-TCP connection on which nothing came for this long is closed. Browsers check a spare path
+/// every 25 s.
+pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A write to an ICE-TCP connection that takes longer ends it.
 pub const TCP_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Packets waiting to be written to one ICE-TCP connection. A full queue drops the packet, counted.

@@ -79,7 +79,7 @@ pub struct PayloadType {
 /// The certificate that the DTLS handshake must show (RFC 8122 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// Lower case: `sha-256`, `sha-384` or `sha-512`.
+    /// Lower case; of a peer always `sha-256`.
     pub algorithm: String,
     /// Upper-case hexadecimal pairs with colons.
     pub value: String,
@@ -122,7 +122,7 @@ pub enum OfferError {
     Credentials { attribute: &'static str },
     #[error("a=fingerprint is missing")]
     NoFingerprint,
-    #[error("a=fingerprint must be sha-256, sha-384 or sha-512 with as many bytes: got {0}")]
+    #[error("a=fingerprint must be sha-256 with 32 bytes: got {0}")]
     Fingerprint(String),
     #[error("a=setup:{0} is offered; actpass or active is needed, for this server answers passive")]
     Setup(String),

@@ -207,19 +207,18 @@ impl<'t> Transport<'_, 't> {
     }
 }
 
+/// A SHA-256 fingerprint, the one algorithm that everybody has to know (RFC 8122 §5).
 fn read_fingerprint(value: &str) -> Option<Fingerprint> {
+    const BYTES: usize = 32;
     let (algorithm, digest) = value.split_once(' ')?;
-    let algorithm = algorithm.to_ascii_lowercase();
-    let bytes = match algorithm.as_str() {
-        "sha-256" => 32,
-        "sha-384" => 48,
-        "sha-512" => 64,
-        _ => return None,
-    };
-    let pairs = digest.trim().split(':').collect::<Vec<_>>();
+    let digest = digest.trim();
+    let pairs = digest.split(':').take(BYTES + 1).collect::<Vec<_>>();
     let is_pair = |pair: &&str| pair.len() == 2 && pair.bytes().all(|it| it.is_ascii_hexdigit());
-    (pairs.len() == bytes && pairs.iter().all(is_pair))
-        .then(|| Fingerprint { algorithm, value: digest.trim().to_ascii_uppercase() })
+    (algorithm.eq_ignore_ascii_case("sha-256") && pairs.len() == BYTES && pairs.iter().all(is_pair))
+        .then(|| Fingerprint {
+            algorithm: "sha-256".to_owned(),
+            value: digest.to_ascii_uppercase(),
+        })
 }
 
 fn candidates(section: &Section<'_>) -> Vec<Candidate> {
