@@ -15,6 +15,7 @@
 mod identity;
 mod interfaces;
 mod path;
+mod reports;
 pub(super) mod session;
 mod stack;
 

@@ -20,7 +20,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use rtc::shared::error::Error;
 
-use super::Identity;
+use super::{Identity, reports};
 use crate::limits::SCTP_MESSAGE_BYTES_MAX;
 use crate::sdp::offer::{AudioCodec, AudioFormat};
 use crate::sdp::{Candidate, Fingerprint, IceCredentials};
@@ -72,6 +72,7 @@ pub(super) fn answered(
         .with_configuration(configuration)
         .with_setting_engine(settings())
         .with_media_engine(media)
+        .with_interceptor_registry(reports::registry())
         .build(now)?;
     for candidate in [
         format!("1 1 udp 1 {LOCAL_V4} {LOCAL_PORT} typ host"),
