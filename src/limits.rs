@@ -74,10 +74,25 @@ pub const USER_TEXT_CHARS_MAX: usize = 4_000;
 
 // ==== Calls ====
 
+/// The most calls that a configuration may permit.
+pub const CALLS_MAX: usize = 10_000;
 /// A call that has not connected by then is ended.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer from which nothing at all came for this long has vanished.
 pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(8);
+
+// ==== Sessions ====
+
+/// Sessions known at once; one more is answered 503.
+pub const SESSIONS_MAX: usize = 10_000;
+/// How long a session can still be looked up after it ended.
+pub const ENDED_SESSION_KEPT: Duration = Duration::from_secs(600);
+/// The longest life a join token may be given.
+pub const SESSION_TTL_MAX: Duration = Duration::from_secs(3_600);
+/// The life of a join token when nobody says otherwise.
+pub const SESSION_TTL_DEFAULT: Duration = Duration::from_secs(60);
+/// How long running calls are given to end when the server is asked to stop.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(10);
 
 const _: () = assert!(JITTER_DEPTH_MS_MIN >= FRAME_MS, "a target below one frame cannot be met");
 const _: () = assert!(
