@@ -71,6 +71,24 @@ pub const SDP_BYTES_MAX: usize = 64 * 1024;
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
 pub const USER_TEXT_CHARS_MAX: usize = 4_000;
+/// Characters of a data-channel message's id. A longer one is refused, since replies repeat it.
+pub const MESSAGE_ID_CHARS_MAX: usize = 64;
+/// Telephone keys in one data-channel message. More are refused: nobody dials that fast.
+pub const DTMF_KEYS_MAX: usize = 32;
+/// Characters of text in one outgoing data-channel message. Longer text is sent in pieces.
+pub const MESSAGE_TEXT_CHARS_MAX: usize = 1_200;
+/// Pieces of one reply whose progress is told to the client. Later ones are shown, but never marked
+/// as completely spoken.
+pub const REPLY_SEGMENTS_MAX: usize = 512;
+
+/// The largest YAML text read, in bytes. A configuration of a hundred agents is a tenth of it.
+pub const YAML_BYTES_MAX: usize = 256 * 1024;
+/// Levels of lists and maps within each other; more are refused, so that recursion is bounded.
+pub const YAML_DEPTH_MAX: usize = 24;
+/// Values in one YAML text, aliases expanded; more are refused.
+pub const YAML_NODES_MAX: usize = 20_000;
+/// Mistakes listed for one YAML text; more are counted.
+pub const YAML_ERRORS_MAX: usize = 50;
 
 // ==== Calls ====
 
@@ -103,4 +121,8 @@ const _: () = assert!(PRE_ROLL_MS <= HELD_MS_MAX, "the pre-roll lives in the hel
 const _: () = assert!(
     BACKEND_INPUT_MAX as u32 * FRAME_MS > HELD_MS_MAX,
     "releasing the held audio at once must fit the backend's queue"
+);
+const _: () = assert!(
+    2 * 6 * MESSAGE_TEXT_CHARS_MAX + 1_024 <= DATA_MESSAGE_BYTES_MAX,
+    "a message may hold a text twice, JSON needs up to six bytes a character, then its envelope"
 );
