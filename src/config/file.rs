@@ -89,7 +89,7 @@ fn agents(
     let entries = fields.map("agents", AGENTS_MAX);
     if !entries.is_empty() {
         let decode = |(name, place): (&str, Place<'_>)| {
-            let profile = agents::decode(name, &place, fields.errors(), folder, environment);
+            let profile = agents::decode(&place, fields.errors(), folder, environment);
             (name.to_owned(), profile)
         };
         config.agents = entries.into_iter().map(decode).collect::<BTreeMap<_, AgentProfile>>();
