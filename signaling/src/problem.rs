@@ -1,9 +1,8 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -113,10 +112,10 @@ pub(crate) struct Problem {
     kind: Kind,
     /// What happened and what to do about it, in sentences.
     detail: String,
-    field: Option<Cow<'static, str>>,
+    field: Option<&'static str>,
     limit: Option<Measure>,
     received: Option<Measure>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The members of the document, in the order in which a reader wants them.
@@ -127,7 +126,7 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
+    field: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<&'a Measure>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +142,7 @@ impl Problem {
             field: None,
             limit: None,
             received: None,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         };
         match kind {
             Kind::Unauthorized => {
@@ -158,8 +157,8 @@ impl Problem {
     }
 
     /// The part of the request that is at fault: a header, a member of the body, or `body`.
-    pub(crate) fn field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
-        self.field = Some(field.into());
+    pub(crate) fn field(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
         self
     }
 
@@ -175,9 +174,9 @@ impl Problem {
         self
     }
 
-    /// A header of the response.
+    /// A header of the response; a later one of the same name replaces an earlier one.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -231,13 +230,16 @@ impl IntoResponse for Problem {
             title,
             status: status.as_u16(),
             detail: &self.detail,
-            field: self.field.as_deref(),
+            field: self.field,
             limit: self.limit.as_ref(),
             received: self.received.as_ref(),
         };
         let body = serde_json::to_vec(&document).expect("strings and numbers always serialize");
-        let mut response = (status, self.headers, body).into_response();
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
@@ -271,8 +273,8 @@ mod tests {
     fn waits_are_rounded_up_to_whole_seconds() {
         for (wait_ms, expect) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2"), (9_999, "10")] {
             let wait = Duration::from_millis(wait_ms);
-            let problem = Problem::new(Kind::Unavailable, "").retry_after(wait);
-            assert_eq!(problem.headers[header::RETRY_AFTER], expect, "{wait_ms} ms");
+            let response = Problem::new(Kind::Unavailable, "").retry_after(wait).into_response();
+            assert_eq!(response.headers()[header::RETRY_AFTER], expect, "{wait_ms} ms");
         }
     }
 

@@ -33,7 +33,7 @@ pub async fn serve(
     drop(stopping);
     let all_ended = async {
         while let Some(ended) = connections.join_next().await {
-            note(ended)
+            note(ended);
         }
     };
     if timeout(limits.shutdown_grace, all_ended).await.is_err() {
