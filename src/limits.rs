@@ -71,6 +71,13 @@ pub const SDP_BYTES_MAX: usize = 64 * 1024;
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
 pub const USER_TEXT_CHARS_MAX: usize = 4_000;
+/// Typed texts that wait for the agent to finish. One more is refused with an error event.
+pub const WAITING_TEXTS_MAX: usize = 8;
+/// Telephone keys collected into one turn. One more ends the turn with those pressed so far.
+pub const KEYS_MAX: usize = 32;
+/// Characters of one reply's text kept to say what of it was heard: half an hour of speech. The
+/// rest is passed on and not kept, counted.
+pub const REPLY_TEXT_CHARS_MAX: usize = 32_000;
 
 // ==== Calls ====
 
