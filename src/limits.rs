@@ -34,6 +34,10 @@ pub const JITTER_DEPTH_MS_MIN: u32 = 20;
 pub const JITTER_DEPTH_MS_MAX: u32 = 400;
 /// Packets held at most: two seconds of 20 ms packets. One more and the oldest is dropped, counted.
 pub const JITTER_PACKETS_MAX: usize = 100;
+/// Audio held at most, which is what bounds long packets. Beyond it the oldest is dropped, counted.
+pub const JITTER_HELD_MS_MAX: u32 = 2_000;
+/// Bytes of one RTP payload: a full Ethernet frame. A longer one is dropped, counted.
+pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_500;
 
 // ==== Uplink and downlink ====
 
@@ -42,11 +46,14 @@ pub const JITTER_PACKETS_MAX: usize = 100;
 pub const PRE_ROLL_MS: u32 = 500;
 /// User audio held back while an interruption is being judged, at most. The oldest is overwritten.
 pub const HELD_MS_MAX: u32 = 3_000;
+/// Uplink slots made up for when the driver wakes late. Older ones are skipped, counted.
+pub const UPLINK_BEHIND_MS_MAX: u32 = 1_000;
 /// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
 /// bounded channel then pushes back on it.
 pub const DOWNLINK_QUEUE_MS_MAX: u32 = 120_000;
-/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160.
-pub const ENCODED_FRAME_BYTES_MAX: usize = 512;
+/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160, of the
+/// simulations' raw 16 kHz PCM 640.
+pub const ENCODED_FRAME_BYTES_MAX: usize = 640;
 
 // ==== Channels ====
 

@@ -2,3 +2,5 @@
 
 pub mod codec;
 pub mod frame;
+pub mod pcm;
+pub mod uplink;
