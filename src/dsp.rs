@@ -4,6 +4,7 @@
 //! blocks of any length returns, over time, exactly as many samples as its rates imply, so stages
 //! can be chained without counting.
 
+pub mod denoise;
 pub mod framer;
 pub mod g711;
 pub mod gain;
