@@ -205,15 +205,21 @@ impl Call {
         self.settle(now);
     }
 
-    /// Reply audio arrived. Returns whether it is the open reply's, and the downlink may have it.
+    /// Whether `generation` is the open reply, and its audio wanted. What is not is counted.
+    pub fn admits(&mut self, generation: Generation) -> bool {
+        self.phase != Phase::Ended && self.floor.admits(generation, &mut self.effects.stats)
+    }
+
+    /// The downlink took audio of this length for the reply.
     pub fn handle_reply_audio(
         &mut self,
         now: SessionTime,
         generation: Generation,
         duration: Duration,
-    ) -> bool {
-        self.phase != Phase::Ended
-            && self.floor.reply_audio(now, generation, duration, &mut self.effects)
+    ) {
+        if self.phase != Phase::Ended {
+            self.floor.reply_audio(now, generation, duration, &mut self.effects);
+        }
     }
 
     /// The backend no longer takes what it is sent: it is as good as gone.

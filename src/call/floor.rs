@@ -239,6 +239,11 @@ impl Floor {
         self.open_reply(now, clock, effects);
     }
 
+    /// Whether `generation` is the open reply.
+    pub(super) fn admits(&mut self, generation: Generation, stats: &mut CallStats) -> bool {
+        self.admit(generation, stats).is_some()
+    }
+
     // ---- opening and closing ----
 
     fn open_turn(&mut self, now: SessionTime, first: SessionTime, effects: &mut Effects) {

@@ -90,17 +90,17 @@ impl Floor {
         }
     }
 
-    /// Reply audio of this length arrived. Returns whether the downlink may have it.
+    /// Reply audio of this length was queued.
     pub(in crate::call) fn reply_audio(
         &mut self,
         now: SessionTime,
         generation: Generation,
         duration: Duration,
         effects: &mut Effects,
-    ) -> bool {
-        let Some(reply) = self.admit(generation, &mut effects.stats) else { return false };
+    ) {
+        let Some(reply) = self.admit(generation, &mut effects.stats) else { return };
         if duration.is_zero() {
-            return false;
+            return;
         }
         reply.ledger.note_queued(duration);
         if let Some(clock) = &mut reply.clock {
@@ -111,7 +111,6 @@ impl Floor {
             other => self.state = other,
         }
         self.sign_of_life(now, effects);
-        true
     }
 
     /// What the backend says of a reply.
@@ -164,13 +163,8 @@ impl Floor {
             State::Agent { mut reply } => {
                 reply.finished = true;
                 reply.ledger.note_complete();
-                let all_sent = reply.ledger.sent() == reply.ledger.queued();
                 effects.downlink(DownlinkCommand::Finish { generation: reply.generation });
-                if all_sent {
-                    self.close(now, reply, effects);
-                } else {
-                    self.state = State::Agent { reply };
-                }
+                self.state = State::Agent { reply };
             }
             other => self.state = other,
         }
