@@ -34,6 +34,10 @@ pub const JITTER_DEPTH_MS_MIN: u32 = 20;
 pub const JITTER_DEPTH_MS_MAX: u32 = 400;
 /// Packets held at most: two seconds of 20 ms packets. One more and the oldest is dropped, counted.
 pub const JITTER_PACKETS_MAX: usize = 100;
+/// Audio held at most, which is what bounds long packets. Beyond it the oldest is dropped, counted.
+pub const JITTER_HELD_MS_MAX: u32 = 2_000;
+/// Bytes of one RTP payload: a full Ethernet frame. A longer one is dropped, counted.
+pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_500;
 
 // ==== Uplink and downlink ====
 
@@ -42,11 +46,17 @@ pub const JITTER_PACKETS_MAX: usize = 100;
 pub const PRE_ROLL_MS: u32 = 500;
 /// User audio held back while an interruption is being judged, at most. The oldest is overwritten.
 pub const HELD_MS_MAX: u32 = 3_000;
+/// Uplink slots made up for when the driver wakes late. Older ones are skipped, counted.
+pub const UPLINK_BEHIND_MS_MAX: u32 = 1_000;
 /// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
 /// bounded channel then pushes back on it.
 pub const DOWNLINK_QUEUE_MS_MAX: u32 = 120_000;
-/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160.
-pub const ENCODED_FRAME_BYTES_MAX: usize = 512;
+/// Downlink slots made up for when the loop wakes late: a burst that a receiver's jitter buffer of
+/// 60 ms still holds. Older slots are skipped, counted; no audio is skipped with them.
+pub const DOWNLINK_CATCH_UP_SLOTS_MAX: u64 = 3;
+/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160, of the
+/// simulations' raw 16 kHz PCM 640.
+pub const ENCODED_FRAME_BYTES_MAX: usize = 640;
 
 // ==== Channels ====
 
@@ -71,6 +81,13 @@ pub const SDP_BYTES_MAX: usize = 64 * 1024;
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
 pub const USER_TEXT_CHARS_MAX: usize = 4_000;
+/// Typed texts that wait for the agent to finish. One more is refused with an error event.
+pub const WAITING_TEXTS_MAX: usize = 8;
+/// Telephone keys collected into one turn. One more ends the turn with those pressed so far.
+pub const KEYS_MAX: usize = 32;
+/// Characters of one reply's text kept to say what of it was heard: half an hour of speech. The
+/// rest is passed on and not kept, counted.
+pub const REPLY_TEXT_CHARS_MAX: usize = 32_000;
 /// Characters of a data-channel message's id. A longer one is refused, since replies repeat it.
 pub const MESSAGE_ID_CHARS_MAX: usize = 64;
 /// Telephone keys in one data-channel message. More are refused: nobody dials that fast.

@@ -95,7 +95,8 @@ fn serve(args: ServeArgs) -> Result<(), ExitCode> {
     let config = Config::load(args.config.as_deref(), &overrides, &environment)
         .map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;
     runtime()?.block_on(async {
-        let server = Server::bind(config).await.map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;
+        let server =
+            Server::bind(config).await.map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;
         if args.check {
             print(&server.banner());
             print("the configuration is good: calls could be answered");
