@@ -78,13 +78,13 @@
 //! once, and hands it to the WebRTC session, which yields an RTP packet; `agent.handle_rtp` lets the jitter
 //! buffer file it. At the next 20 ms slot `agent.handle_timeout` takes a frame out (decoded, repaired by FEC
 //! or concealed), suppresses noise if asked to, resamples to 16 kHz, asks Silero, and so has
-//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-roll),
-//! or drop it. Forwarded frames go into the backend's bounded channel; a full channel means that the backend
+//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the
+//! pre-roll), or drop it. Forwarded frames go into the backend's bounded channel; a full channel means that the backend
 //! is stuck, and the call is told so with a value.
 //!
 //! **An interruption.** The user speaks during the agent's turn. Once the voice has lasted the configured
-//! time, the floor commits: the downlink fades within a frame and forgets what was queued, the backend is told
-//! to cancel the reply and how much of it was heard, the held pre-roll is released to it ahead of what
+//! time, the floor commits: the downlink fades within a frame and forgets what was queued, the backend is
+//! told to cancel the reply and how much of it was heard, the held pre-roll is released to it ahead of what
 //! follows, and the floor is the user's. Whatever the backend still sends of that reply carries an old
 //! generation.
 
