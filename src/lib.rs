@@ -76,11 +76,11 @@
 //! **A frame, socket to backend.** A datagram arrives at the one UDP socket; the endpoint finds its call by
 //! ICE user name, then by address, and queues it with `try_send`. The call's loop wakes, reads the clock
 //! once, and hands it to the WebRTC session, which yields an RTP packet; `agent.handle_rtp` lets the jitter
-//! buffer file it. At the next 20 ms slot `agent.handle_timeout` takes a frame out (decoded, repaired by FEC
-//! or concealed), suppresses noise if asked to, resamples to 16 kHz, asks Silero, and so has
-//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the
-//! pre-roll), or drop it. Forwarded frames go into the backend's bounded channel; a full channel means that the backend
-//! is stuck, and the call is told so with a value.
+//! buffer file it. At the next 20 ms slot `agent.handle_timeout` takes a frame out (decoded, repaired by
+//! FEC or concealed), suppresses noise if asked to, resamples to 16 kHz, asks Silero, and so has
+//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-
+//! roll), or drop it. Forwarded frames go into the bounded channel of the backend; a full one means that
+//! the backend is stuck, and the call is told so with a value.
 //!
 //! **An interruption.** The user speaks during the agent's turn. Once the voice has lasted the configured
 //! time, the floor commits: the downlink fades within a frame and forgets what was queued, the backend is
