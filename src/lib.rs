@@ -7,7 +7,9 @@ pub mod dsp;
 pub mod limits;
 pub mod media;
 pub mod rtp;
+pub mod rtvi;
 pub mod time;
+pub mod yaml;
 
 // ---- shell: async, sockets, providers ----
 #[cfg(feature = "shell")]
