@@ -145,7 +145,7 @@ fn is_lawful(from: &str, to: &str) -> bool {
 fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever() {
     let mut table = String::new();
     for (name, event) in EVENTS {
-        write!(table, "{name:>22} |").expect("writing to a string cannot fail");
+        write!(table, "{name:<22}|").expect("writing to a string cannot fail");
         for (state, mut rig) in states() {
             let from = state.split(',').next().unwrap_or(state);
             assert_eq!(rig.state(), from, "the way to {state}");
@@ -161,42 +161,42 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
         table.push('\n');
     }
     expect![[r#"
-                     connected | thinking        .        .        .        .        .        .        .        .
-                        speech |        .     user        .     user     user     user     user        .        .
-                silence 100 ms |        .        . settling        .        .        .        .        .        .
-                silence 600 ms |        .        . thinking thinking        .        .        .        .        .
-                         ready |        .        .        .        .        .        .        .        .        .
-                    transcript |        .        .        .        .        .        .        .        .        .
-         transcript of no turn |        .        .        .        .        .        .        .        .        .
-                wants to speak |        . thinking        .        .        .        .        .        .        .
-                 reply started |        .        .        .        .        .        .        .        .        .
-                    reply text |        .        .        .        .        .        .        .        .        .
-                reply finished |        .        .        .        .     idle        .        .        .        .
-                     tool call |        .        .        .        .        .        .        .        .        .
-                  reply failed |        .        .        .        .     idle        .        .        .        .
-                  stale finish |        .        .        .        .        .        .        .        .        .
-                        failed |    ended    ended    ended    ended    ended  closing  closing        .        .
-                       hang up |    ended    ended    ended    ended  closing  closing  closing        .        .
-                         stuck |    ended    ended    ended    ended    ended  closing  closing        .        .
-                         audio |        .        .        .        .    agent        .        .        .        .
-                      no audio |        .        .        .        .        .        .        .        .        .
-                   stale audio |        .        .        .        .        .        .        .        .        .
-                    sent sound |        .        .        .        .        .        .        .        .        .
-                 sent the last |        .        .        .        .        .        .     idle        .        .
-                    sent stale |        .        .        .        .        .        .        .        .        .
-                        played |        .        .        .        .        .        .        .        .        .
-                  client ready |        .        .        .        .        .        .        .        .        .
-                     text, now |        . thinking thinking thinking        . thinking thinking        .        .
-                   text, later |        . thinking        .        .        .        .        .        .        .
-                          mute |        .        . thinking thinking        .        .        .        .        .
-                        unmute |        .        .        .        .        .        .        .        .        .
-                           key |        .        .        .        .        .        .        .        .        .
-                         key # |        . thinking thinking thinking        . thinking thinking        .        .
-                   tool result |        .        .        .        .        .        .        .        .        .
-                    disconnect |    ended    ended    ended    ended    ended    ended    ended    ended        .
-                          10 s |        .        .        . thinking     idle     idle     idle    ended        .
-                         2 min |    ended        . thinking     idle     idle     idle     idle    ended        .
-                           1 h |    ended    ended    ended    ended    ended    ended    ended    ended        .
+        connected             | thinking        .        .        .        .        .        .        .        .
+        speech                |        .     user        .     user     user     user     user        .        .
+        silence 100 ms        |        .        . settling        .        .        .        .        .        .
+        silence 600 ms        |        .        . thinking thinking        .        .        .        .        .
+        ready                 |        .        .        .        .        .        .        .        .        .
+        transcript            |        .        .        .        .        .        .        .        .        .
+        transcript of no turn |        .        .        .        .        .        .        .        .        .
+        wants to speak        |        . thinking        .        .        .        .        .        .        .
+        reply started         |        .        .        .        .        .        .        .        .        .
+        reply text            |        .        .        .        .        .        .        .        .        .
+        reply finished        |        .        .        .        .     idle        .        .        .        .
+        tool call             |        .        .        .        .        .        .        .        .        .
+        reply failed          |        .        .        .        .     idle        .        .        .        .
+        stale finish          |        .        .        .        .        .        .        .        .        .
+        failed                |    ended    ended    ended    ended    ended  closing  closing        .        .
+        hang up               |    ended    ended    ended    ended  closing  closing  closing        .        .
+        stuck                 |    ended    ended    ended    ended    ended  closing  closing        .        .
+        audio                 |        .        .        .        .    agent        .        .        .        .
+        no audio              |        .        .        .        .        .        .        .        .        .
+        stale audio           |        .        .        .        .        .        .        .        .        .
+        sent sound            |        .        .        .        .        .        .        .        .        .
+        sent the last         |        .        .        .        .        .        .     idle        .        .
+        sent stale            |        .        .        .        .        .        .        .        .        .
+        played                |        .        .        .        .        .        .        .        .        .
+        client ready          |        .        .        .        .        .        .        .        .        .
+        text, now             |        . thinking thinking thinking        . thinking thinking        .        .
+        text, later           |        . thinking        .        .        .        .        .        .        .
+        mute                  |        .        . thinking thinking        .        .        .        .        .
+        unmute                |        .        .        .        .        .        .        .        .        .
+        key                   |        .        .        .        .        .        .        .        .        .
+        key #                 |        . thinking thinking thinking        . thinking thinking        .        .
+        tool result           |        .        .        .        .        .        .        .        .        .
+        disconnect            |    ended    ended    ended    ended    ended    ended    ended    ended        .
+        10 s                  |        .        .        . thinking     idle     idle     idle    ended        .
+        2 min                 |    ended        . thinking     idle     idle     idle     idle    ended        .
+        1 h                   |    ended    ended    ended    ended    ended    ended    ended    ended        .
     "#]].assert_eq(&table);
 }
 
