@@ -29,16 +29,11 @@ pub async fn serve(
     let (stopping, stop) = watch::channel(());
     let mut connections = JoinSet::new();
     accept_until(listener, router, limits, shutdown, &mut connections, &stop).await;
-    // Connections see the channel close, finish the request they are busy with and end.
+    // Connections see the channel close, finish the request they are busy with and end; each cuts
+    // itself off after the grace period.
     drop(stopping);
-    let all_ended = async {
-        while let Some(ended) = connections.join_next().await {
-            note(ended);
-        }
-    };
-    if timeout(limits.shutdown_grace, all_ended).await.is_err() {
-        tracing::warn!(cut_off = connections.len(), "requests took longer than the grace period");
-        connections.shutdown().await;
+    while let Some(ended) = connections.join_next().await {
+        note(ended);
     }
 }
 
@@ -105,7 +100,10 @@ async fn converse(
             connection.as_mut().graceful_shutdown();
             match timeout(limits.shutdown_grace, connection).await {
                 Ok(ended) => ended,
-                Err(_elapsed) => return,
+                Err(_elapsed) => {
+                    tracing::info!("a connection outlived its grace period and was cut off");
+                    return;
+                }
             }
         }
     };
