@@ -182,6 +182,11 @@ impl Conversation {
         self.phase == Phase::Done
     }
 
+    /// The reply that goes on.
+    pub fn current(&self) -> Option<&Reply> {
+        self.current.as_ref().map(|current| &current.reply)
+    }
+
     /// Ends the conversation where it is, as when the call broke.
     pub fn end(&mut self) {
         self.close_reply();

@@ -39,15 +39,15 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// An ear that hears everything `delay_ms` after its place in time.
-    pub fn new(kind: CodecKind, delay_ms: u32) -> Result<Self, CodecError> {
+    /// An ear that hears everything from `start` on, `delay_ms` after its place in time.
+    pub fn new(kind: CodecKind, delay_ms: u32, start: Duration) -> Result<Self, CodecError> {
         Ok(Self {
+            head: samples_at(start, kind.rate_hz()),
             kind,
             stats: ReceiveStats::default(),
             playout: Playout::new(kind.rate_hz(), delay_ms),
             decoder: Decoder::new(kind)?,
             counts: EarCounts::default(),
-            head: 0,
             ready: Vec::new(),
             heard: Vec::new(),
             received_audio: Duration::ZERO,
@@ -66,7 +66,7 @@ impl Ear {
         let Some(sequence) = self.stats.handle_packet(arrived, sequence, timestamp, rate_hz) else {
             return;
         };
-        let packet = Packet { sequence, timestamp, arrived: self.samples_at(arrived), payload };
+        let packet = Packet { sequence, timestamp, arrived: samples_at(arrived, rate_hz), payload };
         match self.playout.push(packet, self.head) {
             Ok(()) => {}
             Err(crate::playout::Rejected::Late) => self.counts.late += 1,
@@ -74,7 +74,7 @@ impl Ear {
         }
     }
 
-    /// The next frame of what is heard. Frame `n` holds the places `n * frame..(n + 1) * frame`; it
+    /// The next frame of what is heard. Frame `n` holds the places `n * frame..(n + 1) * frame` after the start; it
     /// is complete once the buffer's delay has passed after its end.
     pub fn next_frame(&mut self) -> Vec<i16> {
         let wanted = self.kind.frame_samples();
@@ -145,13 +145,13 @@ impl Ear {
         heard
     }
 
-    fn samples_at(&self, time: Duration) -> u64 {
-        (time.as_micros() as u64 * u64::from(self.kind.rate_hz())).div_ceil(1_000_000)
-    }
-
     fn duration(&self, samples: u64) -> Duration {
         Duration::from_micros(samples * 1_000_000 / u64::from(self.kind.rate_hz()))
     }
+}
+
+fn samples_at(time: Duration, rate_hz: u32) -> u64 {
+    (time.as_micros() as u64 * u64::from(rate_hz)).div_ceil(1_000_000)
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
     /// Sends 50 frames of a tone, arriving at `100 ms + index * 20 ms + late_ms(index)`, `None` being
     /// lost; returns the ear and the 67 frames heard.
     fn hear(late_ms: &dyn Fn(u32) -> Option<u64>) -> (Ear, Vec<Vec<i16>>) {
-        let mut ear = Ear::new(CodecKind::Opus, 60).unwrap();
+        let mut ear = Ear::new(CodecKind::Opus, 60, Duration::ZERO).unwrap();
         let mut encoder = Encoder::new(CodecKind::Opus).unwrap();
         let mut arrivals: Vec<_> = (0..50)
             .filter_map(|index| {

@@ -89,10 +89,15 @@ impl<T> Link<T> {
 
     /// The next packet that has arrived at `now`.
     pub fn pop(&mut self, now: Duration) -> Option<T> {
+        self.pop_due(now).map(|(_, packet)| packet)
+    }
+
+    /// The next packet that has arrived at `now`, and when it did.
+    pub fn pop_due(&mut self, now: Duration) -> Option<(Duration, T)> {
         if self.poll_timeout()? > now {
             return None;
         }
-        self.travelling.pop().map(|Reverse(travelling)| travelling.packet)
+        self.travelling.pop().map(|Reverse(travelling)| (travelling.due, travelling.packet))
     }
 
     /// When the next packet arrives.

@@ -21,14 +21,35 @@
 //! which a packet leaves the mouth, before any impairment; arrival the one at which it reaches the
 //! ear, after it: a simulated network is part of what is measured, as a real one would be.
 
+pub mod agent_log;
+pub mod call;
+pub mod cli;
 pub mod codec;
 pub mod conversation;
 pub mod ear;
+pub mod error;
 pub mod g711;
 pub mod impair;
 pub mod level;
 pub mod limits;
 pub mod measure;
+pub mod options;
+mod peer;
 pub mod playout;
+pub mod record;
+pub mod report;
 pub mod resample;
+mod rtcp;
+pub mod rtvi;
+mod summary;
+pub mod text;
 pub mod wav;
+pub mod whip;
+
+pub use call::{Progress, call, call_with_progress};
+pub use codec::CodecKind;
+pub use conversation::Manners;
+pub use error::CallError;
+pub use impair::Impairment;
+pub use options::{CallOptions, Turn};
+pub use report::Report;

@@ -1,4 +1,5 @@
-//! What is measured from packets: their order and timing, and the replies that they make up.
+//! What is measured from packets: their order and timing, the round trip, and the replies.
 
 pub mod receive;
 pub mod replies;
+pub mod round_trip;

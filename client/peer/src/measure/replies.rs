@@ -58,6 +58,7 @@ pub struct Reply {
     pub hole_count: u32,
     /// The loudest packet's level, in dBFS.
     pub peak_dbfs: f64,
+    start_position: Duration,
     end_position: Duration,
     silent_packets: u32,
     energy: f64,
@@ -74,6 +75,7 @@ impl Reply {
             holes: Vec::new(),
             hole_count: 0,
             peak_dbfs: heard.level_dbfs(),
+            start_position: heard.position,
             end_position: heard.position + heard.length,
             silent_packets: 0,
             energy: heard.energy,
@@ -110,9 +112,9 @@ impl Reply {
         energy_dbfs(self.energy, self.samples)
     }
 
-    /// Where its sound so far ends in what the caller hears.
-    pub const fn end_position(&self) -> Duration {
-        self.end_position
+    /// From its first sound to the end of its last so far, as the caller hears it.
+    pub const fn length(&self) -> Duration {
+        self.end_position.saturating_sub(self.start_position)
     }
 }
 
