@@ -3,3 +3,5 @@
 pub mod framing;
 pub mod rtcp;
 pub mod stun;
+pub mod jitter;
+pub mod sequence;
