@@ -2,3 +2,6 @@
 
 pub mod codec;
 pub mod downlink;
+pub mod frame;
+pub mod pcm;
+pub mod uplink;

@@ -30,11 +30,11 @@ mod source;
 
 use std::time::Duration;
 
-use crate::agent::EncodedFrame;
 use crate::call::event::{DownlinkCommand, Generation, SentFrame};
 use crate::dsp::level;
 use crate::limits::{BACKEND_BLOCK_SAMPLES_MAX, ENCODED_FRAME_BYTES_MAX, FRAME_MS};
 use crate::media::codec::Codec;
+use crate::media::frame::EncodedFrame;
 use crate::time::SessionTime;
 use pacer::{Pacer, Tick};
 use source::Source;
@@ -145,7 +145,7 @@ impl Downlink {
     /// A downlink for packets of `codec`, silent and with its clock not yet running.
     /// `first_timestamp` is the RTP timestamp of the first slot; RFC 3550 §5.1 wants it random.
     pub fn new<C: Codec>(codec: &C, first_timestamp: u32) -> Self {
-        let codec_rate_hz = codec.sample_rate_hz();
+        let codec_rate_hz = codec.encode_rate_hz();
         let per_ms = (codec_rate_hz / 1_000) as usize;
         Self {
             rtp_clock_hz: codec.rtp_clock_hz(),
