@@ -70,6 +70,11 @@ pub const BACKEND_INPUT_MAX: usize = 256;
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
 pub const BACKEND_BLOCK_SAMPLES_MAX: usize = 9_600;
+/// Events that a backend has not handed over yet. At the limit it stops reading its input, whose
+/// bounded channel then tells the call that it is stuck.
+pub const BACKEND_EVENTS_WAITING_MAX: usize = 32;
+/// Frames that the echo backend remembers of one turn: 60 s. Later ones are not said back.
+pub const ECHO_FRAMES_MAX: usize = 3_000;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 
@@ -106,6 +111,17 @@ pub const YAML_DEPTH_MAX: usize = 24;
 pub const YAML_NODES_MAX: usize = 20_000;
 /// Mistakes listed for one YAML text; more are counted.
 pub const YAML_ERRORS_MAX: usize = 50;
+
+// ==== Scripts ====
+
+/// Turns in one backend script; more are a mistake in it.
+pub const SCRIPT_TURNS_MAX: usize = 1_000;
+/// Steps in one reply of a script; more are a mistake in it.
+pub const SCRIPT_STEPS_MAX: usize = 100;
+/// The longest step of a script, in milliseconds.
+pub const SCRIPT_STEP_MS_MAX: u64 = 600_000;
+/// Recordings of a script together, in samples: 20 minutes at 48 kHz. More are refused at start.
+pub const SCRIPT_WAV_SAMPLES_MAX: usize = 20 * 60 * 48_000;
 
 // ==== Calls ====
 

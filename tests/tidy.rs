@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("limits", &[]),
     ("yaml", &["limits"]),
-    ("script", &["yaml", "limits"]),
+    ("script", &["yaml", "call::event", "time", "limits"]),
     ("rtp", &["time", "limits"]),
     ("sdp", &["limits"]),
     ("dsp", &["limits"]),
@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("media", &["rtp", "dsp", "call::event", "time", "limits"]),
     ("agent", &["media", "call", "dsp", "time", "limits"]),
     // Shell.
-    ("backend", &["agent", "media::frame", "call::event", "script", "limits"]),
+    ("backend", &["agent", "media::frame", "call::event", "script", "yaml", "time", "limits"]),
     (
         "peer",
         &[
@@ -55,7 +55,8 @@ const PURE: &[&str] =
 
 /// Outside worlds, each with its owners (path prefixes from the root).
 const OWNERS: &[(&str, &[&str])] = &[
-    ("rtc::", &["src/peer/webrtc"]),
+    // `signaling` has a module of that name.
+    ("rtc::", &["src/peer/webrtc", "client/peer/", "signaling/"]),
     ("webrtc::", &["client/peer/", "tests/"]),
     ("axum::", &["signaling/", "tests/", "client/peer/tests/"]),
     ("opus::", &["src/media/opus", "client/peer/", "tests/"]),
@@ -155,7 +156,11 @@ fn files_stay_readable() {
             violations.insert(format!("{path}: more than {FILE_LINES_MAX} lines"));
         }
         for (number, line) in text.lines().enumerate() {
-            if line.chars().count() > COLUMNS_MAX && !line.contains("://") {
+            // Tables in documentation and golden texts in tests are as wide as they are.
+            let is_raw = line.trim_start().starts_with("r#");
+            let is_exempt =
+                is_test(&file) || is_raw || line.starts_with("//! |") || line.contains("://");
+            if line.chars().count() > COLUMNS_MAX && !is_exempt {
                 violations.insert(format!("{path}:{}: over {COLUMNS_MAX} columns", number + 1));
             }
         }
