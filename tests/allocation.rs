@@ -106,7 +106,10 @@ fn the_downlink_does_not_allocate_while_it_plays_pauses_or_is_silent() {
 struct Bytes;
 
 impl Codec for Bytes {
-    fn sample_rate_hz(&self) -> u32 {
+    fn decode_rate_hz(&self) -> u32 {
+        48_000
+    }
+    fn encode_rate_hz(&self) -> u32 {
         48_000
     }
 

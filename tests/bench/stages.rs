@@ -226,7 +226,10 @@ impl Frames {
 struct NoCodec;
 
 impl Codec for NoCodec {
-    fn sample_rate_hz(&self) -> u32 {
+    fn decode_rate_hz(&self) -> u32 {
+        48_000
+    }
+    fn encode_rate_hz(&self) -> u32 {
         48_000
     }
 

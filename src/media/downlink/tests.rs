@@ -15,7 +15,10 @@ struct Counter {
 }
 
 impl Codec for Counter {
-    fn sample_rate_hz(&self) -> u32 {
+    fn decode_rate_hz(&self) -> u32 {
+        48_000
+    }
+    fn encode_rate_hz(&self) -> u32 {
         48_000
     }
     fn rtp_clock_hz(&self) -> u32 {
