@@ -190,8 +190,10 @@ function watchLevels(started) {
     }
     const elapsedMs = nowMs - lastMs;
     lastMs = nowMs;
-    const userDbfs = showLevel(user, user.listener.dbfs(), elapsedMs);
-    const agentDbfs = showLevel(agent, agent.listener.dbfs(), elapsedMs);
+    const userDbfs = user.listener.dbfs();
+    const agentDbfs = agent.listener.dbfs();
+    showLevel(user, userDbfs, elapsedMs);
+    showLevel(agent, agentDbfs, elapsedMs);
     strip.push(nowMs, userDbfs, agentDbfs, document.body.dataset.floor);
     requestAnimationFrame(frame);
   };
@@ -203,7 +205,6 @@ function showLevel({ meter, ballistics }, dbfs, elapsedMs) {
   meter.firstElementChild.style.setProperty('--level', fraction(shown).toFixed(3));
   meter.setAttribute('aria-valuenow', String(Math.round(shown)));
   meter.setAttribute('aria-valuetext', shown <= SILENT_DBFS ? 'silent' : `${Math.round(shown)} dB`);
-  return shown;
 }
 
 // ---- Microphones ----
