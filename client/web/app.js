@@ -140,7 +140,8 @@ function showState(state, reason) {
   if (state === 'reconnecting') showTitle('Reconnecting', `Looking for a new path: ${reason}.`);
   if (state === 'ended') {
     document.body.dataset.floor = 'idle';
-    showTitle('Call ended', ENDED[reason] ?? 'The call did not come about.');
+    if (reason === 'failed') showTitle('No call yet', 'It did not come about: see below.');
+    else showTitle('Call ended', ENDED[reason]);
     page.mute.setAttribute('aria-pressed', 'false');
     page.mute.textContent = 'Mute';
   }
