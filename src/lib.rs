@@ -103,3 +103,7 @@ pub mod yaml;
 // ---- shell: async, sockets, providers ----
 #[cfg(feature = "shell")]
 pub mod backend;
+#[cfg(feature = "shell")]
+pub mod config;
+#[cfg(feature = "shell")]
+pub mod telemetry;

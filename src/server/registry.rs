@@ -215,7 +215,7 @@ fn live(name: &str, profile: &AgentProfile) -> Result<(String, LiveAgent), Serve
             backend::local::Local::new(settings.clone()).map(|made| Arc::new(made) as _)
         }
         BackendConfig::Scripted(settings) => {
-            backend::scripted::Scripted::new(settings.clone()).map(|made| Arc::new(made) as _)
+            backend::scripted::Scripted::new(settings).map(|made| Arc::new(made) as _)
         }
         BackendConfig::Echo(settings) => {
             backend::echo::Echo::new(settings.clone()).map(|made| Arc::new(made) as _)
