@@ -121,7 +121,9 @@ function listen(started) {
   });
   on('turn', (turn) => waterfall.add(turn, started.getStats()));
   on('message', ({ type }) => {
-    if (type === 'bot-llm-started') conversation.replyStarted();
+    if (type !== 'bot-llm-started') return;
+    const givenUp = conversation.replyStarted();
+    if (givenUp) transcript.show(givenUp);
   });
   on('stats', (digest) => connection.show(digest, started.timing));
 }
