@@ -109,4 +109,6 @@ pub mod config;
 #[cfg(feature = "shell")]
 pub mod peer;
 #[cfg(feature = "shell")]
+pub mod server;
+#[cfg(feature = "shell")]
 pub mod telemetry;
