@@ -17,6 +17,7 @@ use crate::backend::BackendError;
 use crate::config::Config;
 use crate::dsp::silero::VadError;
 use crate::limits::DRAIN_GRACE;
+use crate::peer::BindError;
 use registry::{Calls, Registry};
 
 /// A server that is bound but does not answer yet.
@@ -42,8 +43,8 @@ pub enum ServerError {
     VoiceActivity(#[from] VadError),
     #[error("agent `{agent}`: {source}")]
     Backend { agent: String, source: BackendError },
-    #[error("cannot make the DTLS certificate: {0}")]
-    Identity(String),
+    #[error("{0}; choose other media sockets with --udp and --tcp")]
+    Media(#[from] BindError),
 }
 
 impl Server {
@@ -68,7 +69,7 @@ impl Server {
             public_url: config.http.public_url.clone(),
             limits: Limits::STANDARD,
         };
-        let registry = Arc::new(Registry::new(config).await?);
+        let registry = Arc::new(Registry::new(config)?);
         Ok(Self { listener, http, signaling, registry })
     }
 
@@ -106,8 +107,7 @@ impl Server {
 
     /// Answers calls until `stop`, then ends those that are running and returns.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let router =
-            antiphon_signaling::router(
+        let router = antiphon_signaling::router(
             Arc::new(Calls(Arc::clone(&self.registry))),
             self.signaling,
             pages::PAGES,

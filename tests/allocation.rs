@@ -8,8 +8,8 @@ use antiphon::dsp::denoise::{DenoiseMode, Denoiser};
 use antiphon::dsp::resample::Resampler;
 use antiphon::dsp::vad::VoiceDetector;
 use antiphon::dsp::vad::level::LevelVoice;
-use antiphon::media::codec::{Codec, CodecError, Concealment};
 use antiphon::media::downlink::Downlink;
+use antiphon::media::pcm::PcmCodec;
 use antiphon::time::SessionTime;
 
 thread_local! {
@@ -81,7 +81,7 @@ fn dsp_stages_do_not_allocate() {
 
 #[test]
 fn the_downlink_does_not_allocate_while_it_plays_pauses_or_is_silent() {
-    let mut codec = Bytes;
+    let mut codec = PcmCodec;
     let mut downlink = Downlink::new(&codec, 0);
     downlink.start(SessionTime::ZERO);
     let generation = Generation(1);
@@ -101,39 +101,4 @@ fn the_downlink_does_not_allocate_while_it_plays_pauses_or_is_silent() {
         let now = downlink.next_slot().expect("it was started");
         assert!(downlink.poll_slot(now, &mut codec).is_some());
     });
-}
-
-struct Bytes;
-
-impl Codec for Bytes {
-    fn decode_rate_hz(&self) -> u32 {
-        48_000
-    }
-    fn encode_rate_hz(&self) -> u32 {
-        48_000
-    }
-
-    fn rtp_clock_hz(&self) -> u32 {
-        48_000
-    }
-
-    fn packet_samples(&self, _: &[u8]) -> Result<usize, CodecError> {
-        Ok(960)
-    }
-
-    fn decode(&mut self, _: &[u8], _: &mut [f32]) -> Result<usize, CodecError> {
-        Err(CodecError::Malformed)
-    }
-
-    fn conceal(&mut self, _: Option<&[u8]>, _: &mut [f32]) -> Concealment {
-        Concealment::Plc
-    }
-
-    fn encode(&mut self, _: &[f32], _: &mut [u8]) -> Result<usize, CodecError> {
-        Ok(60)
-    }
-
-    fn silence(&self) -> &[u8] {
-        &[0; 3]
-    }
 }

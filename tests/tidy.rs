@@ -44,7 +44,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "config",
         &["yaml", "script", "agent", "backend", "peer", "media", "dsp", "rtp", "call", "limits"],
     ),
-    ("server", &["peer", "backend", "agent", "config", "dsp", "call::event", "limits"]),
+    (
+        "server",
+        &["peer", "backend", "agent", "media", "sdp", "config", "dsp", "call::event", "limits"],
+    ),
     ("telemetry", &["config"]),
     ("main", &["server", "config", "telemetry"]),
 ];
@@ -252,7 +255,9 @@ fn room_of(file: &Path) -> String {
 
 fn is_gated(file: &Path) -> bool {
     let path = file.to_string_lossy();
-    path.starts_with("src/dsp/silero") || path.starts_with("src/media/opus")
+    ["src/dsp/silero", "src/media/opus", "src/media/negotiated"]
+        .iter()
+        .any(|gated| path.starts_with(gated))
 }
 
 fn is_test(file: &Path) -> bool {

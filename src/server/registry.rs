@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use antiphon_signaling::port::{
-    Answer, Authority, IceServer, Offer, Patch, Patched, Port, Refusal, Session, SessionRequest,
-    SessionStatus,
+    Answer, Authority, IceServer, IfMatch, Offer, Patch, Patched, Port, Refusal, Session,
+    SessionRequest, SessionStatus,
 };
 use dashmap::DashMap;
 use tokio::sync::Notify;
@@ -15,12 +15,21 @@ use tokio::sync::Notify;
 use super::ServerError;
 use super::ids::random_id;
 use super::sessions::Sessions;
+use crate::agent::Agent;
 use crate::backend::{self, Backend, CallContext};
 use crate::call::event::EndReason;
 use crate::config::{AgentProfile, BackendConfig, Config};
-use crate::dsp::silero::SileroModel;
+use crate::dsp::silero::{Silero, SileroModel};
 use crate::limits::SESSION_TTL_MAX;
-use crate::peer::{CallHandle, CallSetup, Endpoint, EndpointConfig, Finished};
+use crate::media::g711::Law;
+use crate::media::negotiated::NegotiatedCodec;
+use crate::media::opus::OpusRefused;
+use crate::peer::{
+    Advertise, AnswerError, CallHandle, CallParts, Endpoint, EndpointConfig, PatchError,
+    Patched as CallPatched, Precondition,
+};
+use crate::sdp::Fragment;
+use crate::sdp::offer::AudioCodec;
 
 /// How long a caller is told to wait when the server is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -62,7 +71,7 @@ impl std::fmt::Debug for Registry {
 }
 
 impl Registry {
-    pub(super) async fn new(config: Config) -> Result<Self, ServerError> {
+    pub(super) fn new(config: Config) -> Result<Self, ServerError> {
         let voice = SileroModel::load(
             &config.runtime_dir.join("libonnxruntime.so"),
             &config.runtime_dir.join("silero_vad.onnx"),
@@ -70,12 +79,12 @@ impl Registry {
         let agents = config.agents.iter().map(|(name, profile)| live(name, profile));
         let agents = agents.collect::<Result<_, _>>()?;
         let media = &config.media;
-        let endpoint = Endpoint::bind(EndpointConfig {
-            udp: media.udp,
-            tcp: media.tcp,
-            advertise: media.advertise.clone(),
-        })
-        .await?;
+        let advertise = match media.advertise.as_slice() {
+            [] => Advertise::Host,
+            public => Advertise::Beside(public.to_vec()),
+        };
+        let endpoint =
+            Endpoint::bind(&EndpointConfig { udp: media.udp, tcp: media.tcp, advertise })?;
         Ok(Self {
             agents,
             endpoint,
@@ -101,7 +110,8 @@ impl Registry {
     /// Ends every call and waits for them, at most `grace`.
     pub(super) async fn drain(&self, grace: Duration) {
         for call in &self.calls {
-            call.handle.end(EndReason::Drained);
+            let handle = call.handle.clone();
+            tokio::spawn(async move { handle.end(EndReason::Drained).await });
         }
         let all_ended = async {
             loop {
@@ -149,40 +159,43 @@ impl Registry {
         let place = self.admit()?;
         let call = random_id()?;
         let (name, LiveAgent { profile, backend }) = agent;
-        let context = CallContext {
-            call_id: call.clone(),
-            persona: profile.persona.clone(),
-            greeting: profile.greeting.clone(),
-            language: profile.language.clone(),
-        };
-        let setup = CallSetup {
-            call_id: call.clone(),
-            agent: profile.settings.clone(),
-            backend: Arc::clone(backend),
-            context,
-            voice: self.voice.stream(),
-        };
-        let (answer, handle, finished) = self.endpoint.answer(sdp, setup)?;
+        let answered = self.endpoint.answer(sdp, |format| {
+            let codec = codec(format.codec, profile).map_err(|refused| refused.to_string())?;
+            Ok(CallParts {
+                call_id: call.clone(),
+                agent: Agent::<_, Silero>::new(
+                    profile.settings.clone(),
+                    codec,
+                    self.voice.stream(),
+                ),
+                backend: backend.open(context(&call, profile)),
+            })
+        });
+        let answered = answered.map_err(refusal)?;
         tracing::info!(call, agent = name, backend = backend.name(), "call accepted");
         if let Some(session) = &session {
             self.sessions.started(session, &call);
         }
-        self.calls.insert(call.clone(), Running { handle, session });
-        tokio::spawn(Arc::clone(self).watch(call.clone(), finished, place));
-        Ok(Answer { call, sdp: answer.sdp, etag: answer.etag })
+        let handle = answered.call;
+        self.calls.insert(call.clone(), Running { handle: handle.clone(), session });
+        tokio::spawn(Arc::clone(self).watch(call.clone(), handle, place));
+        Ok(Answer { call, sdp: answered.sdp, etag: answered.etag })
     }
 
     /// Waits for a call's end and clears up after it.
-    async fn watch(self: Arc<Self>, call: String, finished: Finished, place: Place) {
-        let started = Instant::now();
-        let summary = finished.await;
-        tracing::info!(
-            call,
-            reason = ?summary.reason,
-            seconds = started.elapsed().as_secs(),
-            turns = summary.turns,
-            "call ended"
-        );
+    async fn watch(self: Arc<Self>, call: String, handle: CallHandle, place: Place) {
+        if let Some(summary) = handle.finished().await {
+            let stats = &summary.stats;
+            tracing::info!(
+                call,
+                reason = ?summary.reason,
+                seconds = stats.duration.as_secs(),
+                connected_after_ms = stats.connected_after.map(|after| after.as_millis() as u64),
+                turns = stats.agent.call.turns,
+                interruptions = stats.agent.call.interruptions,
+                "call ended"
+            );
+        }
         if let Some((_, running)) = self.calls.remove(&call)
             && let Some(session) = running.session
         {
@@ -194,7 +207,8 @@ impl Registry {
 
     fn call(&self, id: &str) -> Result<CallHandle, Refusal> {
         let found = self.calls.get(id).map(|running| running.handle.clone());
-        found.ok_or_else(|| Refusal::NotFound(format!("there is no call '{id}'; it may have ended")))
+        found
+            .ok_or_else(|| Refusal::NotFound(format!("there is no call '{id}'; it may have ended")))
     }
 }
 
@@ -206,6 +220,46 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.registry.admitted.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn codec(codec: AudioCodec, profile: &AgentProfile) -> Result<NegotiatedCodec, OpusRefused> {
+    match codec {
+        AudioCodec::Opus => NegotiatedCodec::opus(profile.settings.uplink.decode_rate_hz()),
+        AudioCodec::Pcmu => Ok(NegotiatedCodec::g711(Law::Mu)),
+        AudioCodec::Pcma => Ok(NegotiatedCodec::g711(Law::A)),
+    }
+}
+
+fn context(call: &str, profile: &AgentProfile) -> CallContext {
+    CallContext {
+        call_id: call.to_owned(),
+        persona: profile.persona.clone(),
+        greeting: profile.greeting.clone(),
+        language: profile.language.clone(),
+    }
+}
+
+fn refusal(error: AnswerError) -> Refusal {
+    match error {
+        AnswerError::Offer(offer) if offer.is_malformed() => {
+            Refusal::Malformed { field: offer.field(), problem: offer.to_string() }
+        }
+        AnswerError::Offer(offer) => {
+            Refusal::Unprocessable { field: offer.field(), problem: offer.to_string() }
+        }
+        AnswerError::Internal(problem) => Refusal::Internal(problem),
+    }
+}
+
+fn patch_refusal(error: PatchError) -> Refusal {
+    let problem = error.to_string();
+    match error {
+        PatchError::PreconditionRequired => Refusal::PreconditionRequired(problem),
+        PatchError::PreconditionFailed => Refusal::PreconditionFailed(problem),
+        PatchError::Busy => Refusal::Busy { problem, retry_after: RETRY_AFTER },
+        PatchError::Gone => Refusal::NotFound(problem),
+        PatchError::Internal => Refusal::Internal(problem),
     }
 }
 
@@ -255,11 +309,27 @@ impl Port for Calls {
     }
 
     async fn patch(&self, call: &str, patch: Patch) -> Result<Patched, Refusal> {
-        self.0.call(call)?.patch(patch).await
+        let handle = self.0.call(call)?;
+        let fragment = Fragment::parse(&patch.fragment).map_err(|error| Refusal::Malformed {
+            field: "fragment",
+            problem: error.to_string(),
+        })?;
+        let precondition = match patch.if_match {
+            IfMatch::Missing => Precondition::Missing,
+            IfMatch::Any => Precondition::Any,
+            IfMatch::Tags(tags) => Precondition::Tags(tags),
+        };
+        match handle.patch(fragment, precondition).await {
+            Ok(CallPatched::Trickled) => Ok(Patched::Trickled),
+            Ok(CallPatched::Restarted { fragment, etag }) => {
+                Ok(Patched::Restarted { fragment, etag })
+            }
+            Err(error) => Err(patch_refusal(error)),
+        }
     }
 
     async fn end(&self, call: &str) -> Result<(), Refusal> {
-        self.0.call(call)?.end(EndReason::Client);
+        self.0.call(call)?.end(EndReason::Client).await;
         Ok(())
     }
 
@@ -278,7 +348,7 @@ impl Port for Calls {
         if let Some(call) = self.0.sessions.close(id)?
             && let Ok(handle) = self.0.call(&call)
         {
-            handle.end(EndReason::Client);
+            handle.end(EndReason::Client).await;
         }
         Ok(())
     }

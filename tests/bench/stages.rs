@@ -229,6 +229,7 @@ impl Codec for NoCodec {
     fn decode_rate_hz(&self) -> u32 {
         48_000
     }
+
     fn encode_rate_hz(&self) -> u32 {
         48_000
     }

@@ -10,7 +10,7 @@ const MODES: [DenoiseMode; 4] =
 const SPEECH: &[u8] = include_bytes!("../../../tests/golden/silero/speech.ulaw");
 
 /// The speech some times over, at a rate.
-fn speech(rate_hz: u32, times: usize) -> Vec<f32> {
+pub(super) fn speech(rate_hz: u32, times: usize) -> Vec<f32> {
     let wide: Vec<f32> = SPEECH
         .iter()
         .map(|code| f32_from_i16(ulaw_decode(*code)))
@@ -84,22 +84,28 @@ fn twenty_milliseconds_in_are_twenty_milliseconds_out() {
 fn speech_leaves_as_late_as_stated() {
     for mode in MODES {
         let output = denoised(mode, &speech(mode.input_rate_hz(), 2));
-        let input = speech(16_000, 2);
-        // Lags of up to 25 ms; the delay is where the two are most alike.
-        let likeness = |lag: usize| -> f32 {
-            input.iter().zip(&output[lag..]).map(|(input, output)| input * output).sum()
-        };
-        let best = (0..400).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b)));
         // The test's own way up to 48 kHz adds the filter's 1 ms.
         let own = if mode.input_rate_hz() == 48_000 { 16 } else { 0 };
-        let found = best.expect("there are lags") - own;
-        let stated = (denoiser_delay(mode).as_secs_f64() * 16_000.0).round() as usize;
+        let found = delay(&speech(16_000, 2), &output) - own;
+        let stated = (Denoiser::new(mode).delay().as_secs_f64() * 16_000.0).round() as usize;
         assert!(found.abs_diff(stated) <= 1, "{mode:?}: {found} samples, not {stated}");
     }
 }
 
-fn denoiser_delay(mode: DenoiseMode) -> Duration {
-    Denoiser::new(mode).delay()
+/// By how many samples, up to 25 ms, `output` is behind `input`: where they are most alike.
+pub(super) fn delay(input: &[f32], output: &[f32]) -> usize {
+    let likeness = |lag: usize| -> f32 {
+        input.iter().zip(&output[lag..]).map(|(input, output)| input * output).sum()
+    };
+    let best = (0..400).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b)));
+    best.expect("there are lags")
+}
+
+#[test]
+fn the_networks_first_output_is_dropped() {
+    let output = denoised(DenoiseMode::Rnnoise, &noise(48_000, 4_800, -10.0));
+    assert!(output[..160].iter().all(|sample| *sample == 0.0));
+    assert!(output[200..].iter().any(|sample| *sample != 0.0));
 }
 
 #[test]

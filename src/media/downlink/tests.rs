@@ -181,6 +181,29 @@ proptest! {
 }
 
 #[test]
+fn a_pause_taken_back_before_its_frame_leaves_no_trace() {
+    let mut rig = Rig::playing(ONE, 48_000, &numbered(5 * FRAME_SAMPLES));
+    rig.slots(2);
+    rig.downlink.command(DownlinkCommand::Pause);
+    rig.downlink.command(DownlinkCommand::Resume);
+    rig.slots(2);
+    let sent = rig.pcm[240..].iter().map(|sample| number(*sample));
+    assert!(sent.eq(241..=4 * 960));
+}
+
+#[test]
+fn nothing_of_a_reply_is_left_in_the_next() {
+    let mut rig = Rig::playing(ONE, 8_000, &[i16::MAX; 800]);
+    rig.slots(2);
+    rig.downlink.command(DownlinkCommand::Play { generation: TWO });
+    rig.push(TWO, 8_000, &[0; 800]);
+    assert_eq!(rig.slot().sent.generation, Some(ONE), "its last frame fades");
+    for slot in rig.slots(4) {
+        assert_eq!((slot.sent.generation, slot.sent.level_dbfs), (Some(TWO), -127.0));
+    }
+}
+
+#[test]
 fn waking_late_delays_audio_and_loses_none() {
     let mut rig = Rig::playing(ONE, 48_000, &numbered(12 * FRAME_SAMPLES));
     let mut last = Vec::new();
