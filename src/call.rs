@@ -301,6 +301,11 @@ impl Call {
         self.effects.timers.next()
     }
 
+    /// When the conversation stops waiting for this, if it does wait for it.
+    pub fn deadline(&self, timer: Timer) -> Option<SessionTime> {
+        self.effects.timers.deadline(timer)
+    }
+
     /// Who holds the floor.
     pub const fn floor(&self) -> FloorState {
         self.floor.state()
@@ -422,3 +427,6 @@ impl Call {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,4 +10,6 @@ pub mod g711;
 pub mod gain;
 pub mod level;
 pub mod resample;
+#[cfg(feature = "shell")]
+pub mod silero;
 pub mod vad;

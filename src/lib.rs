@@ -97,9 +97,16 @@ pub mod media;
 pub mod rtp;
 pub mod rtvi;
 pub mod script;
+pub mod sdp;
 pub mod time;
 pub mod yaml;
 
 // ---- shell: async, sockets, providers ----
 #[cfg(feature = "shell")]
 pub mod backend;
+#[cfg(feature = "shell")]
+pub mod config;
+#[cfg(feature = "shell")]
+pub mod peer;
+#[cfg(feature = "shell")]
+pub mod telemetry;

@@ -307,7 +307,7 @@ impl Downlink {
             std::mem::swap(&mut self.frame, &mut self.farewell_frame);
             return Some(generation);
         }
-        let reply = self.reply?;
+        let Some(reply) = self.reply else { return self.silence() };
         match reply.phase {
             Phase::Sounding => self.sound(reply, 0),
             Phase::Pausing => Some(self.fade_to_pause(reply)),
