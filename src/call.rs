@@ -320,12 +320,13 @@ impl Call {
 /// What the client asks for.
 impl Call {
     fn handle_text(&mut self, now: SessionTime, text: String, interrupt: bool) {
-        if self.phase != Phase::Open || text.trim().is_empty() {
+        let is_ending = matches!(self.phase, Phase::Closing { .. } | Phase::Ended);
+        if is_ending || text.trim().is_empty() {
             return;
         }
         if text.chars().count() > USER_TEXT_CHARS_MAX {
             self.refuse_text(format!("the text is longer than {USER_TEXT_CHARS_MAX} characters"));
-        } else if interrupt {
+        } else if interrupt && self.phase == Phase::Open {
             self.take_floor(now, Cause::Text(text));
         } else if self.waiting_texts.len() == WAITING_TEXTS_MAX {
             self.refuse_text(format!("{WAITING_TEXTS_MAX} texts are waiting already"));

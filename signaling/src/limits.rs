@@ -45,8 +45,8 @@ pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 pub const ENTITY_TAGS_MAX: usize = 16;
 /// Characters of what was received that a problem document quotes; the rest is cut.
 pub const QUOTED_CHARS_MAX: usize = 64;
-/// Seconds that a session's token may stay valid: a day. More is 422.
-pub const SESSION_TTL_S_MAX: u64 = 24 * 60 * 60;
+/// Seconds that a session's token may stay valid: an hour. More is 422.
+pub const SESSION_TTL_S_MAX: u64 = 60 * 60;
 
 /// What a client is told to wait when [`REQUESTS_MAX`] is reached.
 pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -266,6 +266,8 @@ mod tests {
         assert_eq!(ledger.heard(at(10_100), ms(120)).0.duration, ms(300), "but changes nothing");
         assert!(!ledger.note_report(at(10_100), &report(ms(9_000))), "more than was sent");
         assert_eq!(ledger.heard(at(10_100), ms(120)).0.duration, ms(500));
+        ledger.note_sent(at(10_100), Duration::ZERO);
+        assert_eq!(ledger.heard(at(10_100), ms(120)).0.duration, ms(500), "nor later on");
     }
 
     #[test]

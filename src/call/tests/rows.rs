@@ -179,6 +179,15 @@ fn text_during_speech_ends_the_turn_and_speech_goes_on_in_another() {
 }
 
 #[test]
+fn text_from_before_the_call_connected_waits_for_it() {
+    let mut rig = Rig::new(CallSettings { greet: false, ..CallSettings::default() });
+    rig.text("early", true);
+    assert_eq!(rig.state(), "connecting");
+    rig.act(Call::handle_connected);
+    assert!(matches!(rig.commands().last(), Some(BackendCommand::UserText { .. })));
+}
+
+#[test]
 fn texts_that_are_too_long_or_too_many_are_refused() {
     let mut rig = agent_speaks(100);
     let shown = |rig: &Rig| rig.call.stats().texts_refused;

@@ -44,6 +44,54 @@ fn what_a_cancelled_reply_still_sends_is_dropped() {
 }
 
 #[test]
+fn what_a_cancelled_reply_still_sends_is_not_taken_for_the_next_reply() {
+    let steps = [
+        behaves(|behaviour| {
+            behaviour.late_ms = 400;
+            behaviour.speed_percent = 100;
+            behaviour.think_ms = 600;
+        }),
+        Silence(100),
+        text("one", true),
+        Until(FloorState::Agent),
+        Silence(150),
+        text("two", true),
+        Silence(500),
+        Is(FloorState::Thinking),
+        Until(FloorState::Agent),
+        Until(FloorState::Idle),
+    ];
+    let world = check(
+        &steps,
+        &expect![[r#"
+        @100ms client text, now
+        @100ms   -> text turn=1 gen=1 words=1
+        @100ms thinking turn=1 gen=1
+        @400ms   reply-started gen=1
+        @700ms   reply-text gen=1 words=5
+        @700ms agent turn=1 gen=1
+        @700ms   bot-started gen=1
+        @700ms   measured turn=1 gen=1 speech=0 endpoint=- transcript=- text=600 audio=600 packet=600
+        @850ms client text, now
+        @850ms   -> cancel gen=1 heard=90ms words=0
+        @850ms   bot-stopped gen=1 interrupted=true heard=90ms words=0
+        @850ms   -> text turn=2 gen=2 words=1
+        @850ms thinking turn=2 gen=2
+        @1150ms   reply-started gen=2
+        @1450ms   reply-text gen=2 words=5
+        @1450ms agent turn=2 gen=2
+        @1460ms   bot-started gen=2
+        @1460ms   measured turn=2 gen=2 speech=0 endpoint=- transcript=- text=600 audio=600 packet=610
+        @2450ms   reply-finished gen=2
+        @2460ms   -> played gen=2 heard=1000ms words=5
+        @2460ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
+        @2460ms idle turn=2 gen=2
+    "#]],
+    );
+    assert_eq!(world.agent().stats().call.stale_messages, 4);
+}
+
+#[test]
 fn a_backend_that_stalls_within_a_reply_is_given_up() {
     let steps = [
         behaves(|behaviour| behaviour.stalls_after_ms = Some(300)),

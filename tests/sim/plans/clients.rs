@@ -44,6 +44,24 @@ fn muting_ends_the_turn_and_nothing_is_heard_until_it_is_undone() {
 }
 
 #[test]
+fn what_was_said_while_muted_reaches_nobody() {
+    let said_muted_ms = 300;
+    let steps = [
+        Silence(500),
+        Client(ClientCommand::Mute { muted: true }),
+        Say(said_muted_ms),
+        Silence(60),
+        Client(ClientCommand::Mute { muted: false }),
+        Silence(40),
+        Say(300),
+        Silence(100),
+    ];
+    let world = World::play(settings(), &steps);
+    let said_muted = (said_muted_ms / 20) as u32;
+    assert_eq!(world.checks.spoken, world.user.spoken() - said_muted);
+}
+
+#[test]
 fn typed_text_is_a_turn_that_interrupts_or_waits() {
     let steps = [
         Silence(500),
