@@ -59,7 +59,7 @@ const PURE: &[&str] =
 /// Outside worlds, each with its owners (path prefixes from the root).
 const OWNERS: &[(&str, &[&str])] = &[
     // `signaling` has a module of that name.
-    ("rtc::", &["src/peer/webrtc", "client/peer/", "signaling/"]),
+    ("rtc::", &["src/peer/webrtc", "client/peer/", "signaling/", "tests/"]),
     ("webrtc::", &["client/peer/", "tests/"]),
     ("axum::", &["signaling/", "tests/", "client/peer/tests/"]),
     ("opus::", &["src/media/opus", "client/peer/", "tests/"]),
