@@ -187,6 +187,49 @@ fn audio_that_the_network_held_up_is_heard_late_rather_than_lost() {
 }
 
 #[test]
+fn the_delay_grows_where_a_talk_spurt_begins() {
+    for (marker, expected) in [(false, "1 . 3 4 5 6"), (true, "1 . 3 4 . . . 5 6")] {
+        let mut player = Player::new(Redundancy::None, Passage::Speech);
+        let rows = [(1, 0), (3, 41), (4, 60), (2, 100), (5, 100), (6, 101), (7, 120)];
+        let mut rows = rows.iter().peekable();
+        for slot in 1..=9 {
+            while let Some((sequence, arrival)) = rows.next_if(|row| row.1 <= slot * 20) {
+                let timestamp = u32::from(*sequence) * 20;
+                let payload = payload(*sequence);
+                let marker = marker && *sequence == 5;
+                let arrival_of = Arrival {
+                    sequence: *sequence,
+                    timestamp,
+                    ticks: 20,
+                    marker,
+                    payload: &payload,
+                };
+                let _ = player.buffer.push(at(*arrival), &arrival_of);
+            }
+            player.slot(at(slot * 20));
+        }
+        let heard = player.heard.join(" ");
+        assert!(heard.starts_with(expected), "marker {marker}: {heard}");
+    }
+}
+
+#[test]
+fn short_packets_settle_after_a_burst() {
+    let mut player = Player::new(Redundancy::None, Passage::Silence);
+    for n in 0..2_000_u16 {
+        let now = u64::from(n) * 10;
+        let late = if (100..106).contains(&n) { 60 - u64::from(n - 100) * 10 } else { 0 };
+        player.push_lasting(at(now + late), n, u32::from(n) * 10, 10).expect("filed");
+        if n >= 2 && n % 2 == 0 {
+            player.slot(at(now));
+        }
+    }
+    let stats = player.buffer.stats();
+    assert_eq!((stats.stretched_ms, stats.accelerated_ms), (30, 20), "{stats:?}");
+    assert_eq!(stats.delay_ms, 30, "half a slot more than longer packets need");
+}
+
+#[test]
 fn a_telephone_event_is_not_a_lost_packet() {
     let mut player = Player::new(Redundancy::None, Passage::Speech);
     player.push(at(0), 1, 0).expect("the first packet is filed");
