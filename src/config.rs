@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use antiphon_signaling::secret::Secret;
+use antiphon_signaling::Secret;
 use antiphon_signaling::turn::IceServersConfig;
 
 pub use agents::{AgentProfile, BackendConfig};
@@ -211,10 +211,9 @@ impl Config {
     /// What an empty file says.
     fn defaults(environment: &Environment) -> Self {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let access_keys = environment
-            .get(ACCESS_KEY_VARIABLE)
-            .map(|keys| keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(Secret::new).collect())
-            .unwrap_or_default();
+        let keys =
+            environment.get(ACCESS_KEY_VARIABLE).unwrap_or_default().split(',').map(str::trim);
+        let access_keys = keys.filter(|key| !key.is_empty()).map(Secret::new).collect();
         Self {
             http: HttpConfig {
                 listen: SocketAddr::new(loopback, HTTP_PORT),

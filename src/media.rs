@@ -5,6 +5,8 @@ pub mod downlink;
 pub mod frame;
 pub mod g711;
 #[cfg(feature = "shell")]
+pub mod negotiated;
+#[cfg(feature = "shell")]
 pub mod opus;
 pub mod opus_packet;
 pub mod pcm;

@@ -21,6 +21,10 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if config.json { builder.json().init() } else { builder.init() }
+    if config.json {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
     Ok(())
 }

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("limits", &[]),
     ("yaml", &["limits"]),
-    ("script", &["yaml", "limits"]),
+    ("script", &["yaml", "call::event", "time", "limits"]),
     ("rtp", &["time", "limits"]),
     ("sdp", &["limits"]),
     ("dsp", &["limits"]),
@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("media", &["rtp", "dsp", "call::event", "time", "limits"]),
     ("agent", &["media", "call", "dsp", "time", "limits"]),
     // Shell.
-    ("backend", &["agent", "media::frame", "call::event", "script", "limits"]),
+    ("backend", &["agent", "media::frame", "call::event", "script", "yaml", "time", "limits"]),
     (
         "peer",
         &[
@@ -44,7 +44,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "config",
         &["yaml", "script", "agent", "backend", "peer", "media", "dsp", "rtp", "call", "limits"],
     ),
-    ("server", &["peer", "backend", "agent", "config", "dsp", "call::event", "limits"]),
+    (
+        "server",
+        &["peer", "backend", "agent", "media", "sdp", "config", "dsp", "call::event", "limits"],
+    ),
     ("telemetry", &["config"]),
     ("main", &["server", "config", "telemetry"]),
 ];
@@ -55,7 +58,8 @@ const PURE: &[&str] =
 
 /// Outside worlds, each with its owners (path prefixes from the root).
 const OWNERS: &[(&str, &[&str])] = &[
-    ("rtc::", &["src/peer/webrtc"]),
+    // `signaling` has a module of that name.
+    ("rtc::", &["src/peer/webrtc", "client/peer/", "signaling/"]),
     ("webrtc::", &["client/peer/", "tests/"]),
     ("axum::", &["signaling/", "tests/", "client/peer/tests/"]),
     ("opus::", &["src/media/opus", "client/peer/", "tests/"]),
@@ -155,7 +159,11 @@ fn files_stay_readable() {
             violations.insert(format!("{path}: more than {FILE_LINES_MAX} lines"));
         }
         for (number, line) in text.lines().enumerate() {
-            if line.chars().count() > COLUMNS_MAX && !line.contains("://") {
+            // Tables in documentation and golden texts in tests are as wide as they are.
+            let is_raw = line.trim_start().starts_with("r#");
+            let is_exempt =
+                is_test(&file) || is_raw || line.starts_with("//! |") || line.contains("://");
+            if line.chars().count() > COLUMNS_MAX && !is_exempt {
                 violations.insert(format!("{path}:{}: over {COLUMNS_MAX} columns", number + 1));
             }
         }
@@ -247,7 +255,9 @@ fn room_of(file: &Path) -> String {
 
 fn is_gated(file: &Path) -> bool {
     let path = file.to_string_lossy();
-    path.starts_with("src/dsp/silero") || path.starts_with("src/media/opus")
+    ["src/dsp/silero", "src/media/opus", "src/media/negotiated"]
+        .iter()
+        .any(|gated| path.starts_with(gated))
 }
 
 fn is_test(file: &Path) -> bool {

@@ -55,9 +55,10 @@ impl AgentProfile {
     /// The agent that exists when the file defines none.
     pub(super) fn built_in() -> Self {
         Self {
-            persona: "You are a friendly voice assistant. Answer in one or two short sentences, in \
+            persona:
+                "You are a friendly voice assistant. Answer in one or two short sentences, in \
                       plain words that sound natural when spoken."
-                .to_owned(),
+                    .to_owned(),
             greeting: None,
             language: "en-US".to_owned(),
             backend: BackendConfig::Local(LocalSettings::default()),
@@ -85,7 +86,7 @@ impl AgentProfile {
         let is_current = self.backend.name() == name;
         match (name, &overrides.script) {
             ("scripted", Some(script)) => {
-                self.backend = BackendConfig::Scripted(ScriptedSettings::new(script.clone()));
+                self.backend = BackendConfig::Scripted(ScriptedSettings { script: script.clone() });
             }
             ("scripted", None) if !is_current => {
                 return Err("--backend scripted needs a script: add --script FILE, such as \
@@ -97,7 +98,7 @@ impl AgentProfile {
             }
             (_, None) if is_current => {}
             ("local", None) => self.backend = BackendConfig::Local(LocalSettings::default()),
-            ("echo", None) => self.backend = BackendConfig::Echo(EchoSettings::default()),
+            ("echo", None) => self.backend = BackendConfig::Echo(EchoSettings::STANDARD),
             (unknown, None) => {
                 return Err(format!(
                     "--backend: expected local, scripted or echo, received `{unknown}`"
@@ -122,6 +123,7 @@ pub(super) fn decode(
         "backend",
         "local",
         "scripted",
+        "echo",
         "turn",
         "speech",
         "noise_suppression",
@@ -161,13 +163,14 @@ fn backend(
     // Sections of backends that are not in use are decoded too: their mistakes would show later.
     let local = local(fields, environment);
     let script = scripted(fields, folder);
+    let echo = echo(fields);
     match (kind, script) {
         (Kind::Local, _) => BackendConfig::Local(local),
-        (Kind::Echo, _) => BackendConfig::Echo(EchoSettings::default()),
-        (Kind::Scripted, Some(script)) => BackendConfig::Scripted(ScriptedSettings::new(script)),
+        (Kind::Echo, _) => BackendConfig::Echo(echo),
+        (Kind::Scripted, Some(script)) => BackendConfig::Scripted(ScriptedSettings { script }),
         (Kind::Scripted, None) => {
             fields.refuse("backend", "the scripted backend needs `scripted: {script: FILE}`");
-            BackendConfig::Echo(EchoSettings::default())
+            BackendConfig::Echo(echo)
         }
     }
 }
@@ -176,6 +179,14 @@ fn scripted(fields: &mut Fields<'_, '_>, folder: Option<&Path>) -> Option<PathBu
     let mut scripted = fields.fields("scripted", &["script"])?;
     let script = scripted.required_string("script");
     (!script.is_empty()).then(|| resolve(folder, &script))
+}
+
+fn echo(fields: &mut Fields<'_, '_>) -> EchoSettings {
+    let mut settings = EchoSettings::STANDARD;
+    if let Some(mut echo) = fields.fields("echo", &["silence_dbfs"]) {
+        settings.silence_dbfs = echo.f32_in("silence_dbfs", -90.0..=0.0, settings.silence_dbfs);
+    }
+    settings
 }
 
 fn local(fields: &mut Fields<'_, '_>, environment: &Environment) -> LocalSettings {
@@ -195,7 +206,8 @@ fn local(fields: &mut Fields<'_, '_>, environment: &Environment) -> LocalSetting
 fn llm(local: &mut Fields<'_, '_>, environment: &Environment) -> Option<LlmSettings> {
     let known = ["url", "model", "api_key_env"];
     let mut fields = local.fields("llm", &known)?;
-    let mut settings = LlmSettings::new(fields.required_string("url"), fields.required_string("model"));
+    let mut settings =
+        LlmSettings::new(fields.required_string("url"), fields.required_string("model"));
     if let Some(variable) = fields.string("api_key_env") {
         settings.api_key = environment.get(&variable).map(str::to_owned);
         if settings.api_key.is_none() {
@@ -236,7 +248,8 @@ fn speech(fields: &mut Fields<'_, '_>, call: &mut CallSettings) {
         ["start_threshold", "stop_threshold", "floor_dbfs", "speech_min_ms", "silence_min_ms"];
     let Some(mut speech) = fields.fields("speech", &known) else { return };
     let settings = &mut call.speech;
-    settings.start_threshold = speech.f32_in("start_threshold", 0.1..=0.95, settings.start_threshold);
+    settings.start_threshold =
+        speech.f32_in("start_threshold", 0.1..=0.95, settings.start_threshold);
     settings.stop_threshold = speech.f32_in("stop_threshold", 0.05..=0.95, settings.stop_threshold);
     settings.floor_dbfs = speech.f32_in("floor_dbfs", -127.0..=-30.0, settings.floor_dbfs);
     settings.speech_min = speech.duration_ms("speech_min_ms", 20..=500, settings.speech_min);

@@ -11,7 +11,11 @@ impl Environment {
     /// The environment of this process. Variables that are not UTF-8 are left out.
     pub fn of_process() -> Self {
         let pairs = std::env::vars_os();
-        Self(pairs.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+        Self(
+            pairs
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// An environment of these variables only.
@@ -34,11 +38,12 @@ pub(super) fn runtime_dir(told: Option<&str>) -> PathBuf {
     let checkout = std::env::current_exe()
         .ok()
         .and_then(|exe| Some(exe.parent()?.parent()?.parent()?.join(".runtime")));
-    let candidates = [
-        Some(PathBuf::from(".runtime")),
-        checkout,
-        Some(PathBuf::from("/usr/share/antiphon")),
-    ];
+    let candidates =
+        [Some(PathBuf::from(".runtime")), checkout, Some(PathBuf::from("/usr/share/antiphon"))];
     let has_model = |dir: &PathBuf| dir.join("silero_vad.onnx").is_file();
-    candidates.into_iter().flatten().find(has_model).unwrap_or_else(|| Path::new(".runtime").to_owned())
+    candidates
+        .into_iter()
+        .flatten()
+        .find(has_model)
+        .unwrap_or_else(|| Path::new(".runtime").to_owned())
 }

@@ -19,8 +19,16 @@ pub(super) fn parse(
     let root = yaml::parse(text)?;
     let mut errors = Errors::new();
     let mut config = Config::defaults(environment);
-    let known =
-        ["http", "media", "ice_servers", "runtime_dir", "calls_max", "sessions", "default_agent", "agents"];
+    let known = [
+        "http",
+        "media",
+        "ice_servers",
+        "runtime_dir",
+        "calls_max",
+        "sessions",
+        "default_agent",
+        "agents",
+    ];
     if let Some(mut fields) = root.root().fields(&mut errors, &known) {
         http(&mut fields, &mut config);
         media(&mut fields, &mut config);
@@ -94,8 +102,11 @@ fn agents(
         };
         config.agents = entries.into_iter().map(decode).collect::<BTreeMap<_, AgentProfile>>();
         let first = config.agents.keys().next().expect("there is at least one").clone();
-        config.default_agent =
-            if config.agents.contains_key(BUILT_IN_AGENT) { BUILT_IN_AGENT.to_owned() } else { first };
+        config.default_agent = if config.agents.contains_key(BUILT_IN_AGENT) {
+            BUILT_IN_AGENT.to_owned()
+        } else {
+            first
+        };
     }
     if let Some(name) = fields.string("default_agent") {
         if config.agents.contains_key(&name) {
@@ -111,7 +122,10 @@ fn socket(fields: &mut Fields<'_, '_>, key: &str) -> Option<SocketAddr> {
     let text = fields.string(key)?;
     let parsed = text.parse().ok();
     if parsed.is_none() {
-        fields.refuse(key, format!("expected ADDRESS:PORT such as 127.0.0.1:8080, received `{text}`"));
+        fields.refuse(
+            key,
+            format!("expected ADDRESS:PORT such as 127.0.0.1:8080, received `{text}`"),
+        );
     }
     parsed
 }

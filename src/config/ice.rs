@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use antiphon_signaling::secret::Secret;
-use antiphon_signaling::turn::{IceServersConfig, TurnAccess, TurnServer, check_stun_url, check_turn_url};
+use antiphon_signaling::Secret;
+use antiphon_signaling::turn::{
+    IceServersConfig, TurnAccess, TurnServer, check_stun_url, check_turn_url,
+};
 
 use super::Environment;
 use super::file::strings;
@@ -53,9 +55,9 @@ fn turn(place: &Place<'_>, errors: &mut Errors, environment: &Environment) -> Op
     }
     let username = fields.string("username");
     let access = match (fields.string("secret_env"), username) {
-        (Some(variable), None) => {
-            TurnAccess::Shared { secret: secret(&mut fields, "secret_env", &variable, environment)? }
-        }
+        (Some(variable), None) => TurnAccess::Shared {
+            secret: secret(&mut fields, "secret_env", &variable, environment)?,
+        },
         (None, Some(username)) => {
             let variable = fields.required_string("password_env");
             let password = secret(&mut fields, "password_env", &variable, environment)?;

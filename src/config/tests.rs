@@ -76,7 +76,10 @@ fn the_command_line_overrides_the_default_agent() {
 fn overrides_that_do_not_fit_are_refused_with_a_way_out() {
     let cases = [
         (Overrides { backend: Some("scripted".into()), ..Overrides::default() }, "--script FILE"),
-        (Overrides { backend: Some("nova".into()), ..Overrides::default() }, "local, scripted or echo"),
+        (
+            Overrides { backend: Some("nova".into()), ..Overrides::default() },
+            "local, scripted or echo",
+        ),
         (Overrides { silence_ms: Some(20), ..Overrides::default() }, "expected 100 to 5000"),
         (
             Overrides {
@@ -95,10 +98,8 @@ fn overrides_that_do_not_fit_are_refused_with_a_way_out() {
 
 #[test]
 fn listening_beyond_loopback_needs_a_key() {
-    let everywhere = || Overrides {
-        listen: Some(([0, 0, 0, 0], 8080).into()),
-        ..Overrides::default()
-    };
+    let everywhere =
+        || Overrides { listen: Some(([0, 0, 0, 0], 8080).into()), ..Overrides::default() };
     let problem = load(everywhere(), &[]).expect_err("anybody could call");
     assert!(problem.contains("ANTIPHON_ACCESS_KEY="), "{problem}");
     let config = load(everywhere(), &[("ANTIPHON_ACCESS_KEY", "k1, k2")]).expect("there is a key");

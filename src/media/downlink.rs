@@ -30,11 +30,11 @@ mod source;
 
 use std::time::Duration;
 
-use crate::agent::EncodedFrame;
 use crate::call::event::{DownlinkCommand, Generation, SentFrame};
 use crate::dsp::level;
 use crate::limits::{BACKEND_BLOCK_SAMPLES_MAX, ENCODED_FRAME_BYTES_MAX, FRAME_MS};
 use crate::media::codec::Codec;
+use crate::media::frame::EncodedFrame;
 use crate::time::SessionTime;
 use pacer::{Pacer, Tick};
 use source::Source;
@@ -307,7 +307,7 @@ impl Downlink {
             std::mem::swap(&mut self.frame, &mut self.farewell_frame);
             return Some(generation);
         }
-        let reply = self.reply?;
+        let Some(reply) = self.reply else { return self.silence() };
         match reply.phase {
             Phase::Sounding => self.sound(reply, 0),
             Phase::Pausing => Some(self.fade_to_pause(reply)),

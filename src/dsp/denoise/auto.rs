@@ -211,6 +211,7 @@ impl<const N: usize> Delay<N> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{delay, speech};
     use super::*;
 
     #[test]
@@ -231,6 +232,23 @@ mod tests {
         ];
         for (path, floor_dbfs, expected) in rows {
             assert_eq!(wanted(path, floor_dbfs), expected, "{path:?} at {floor_dbfs}");
+        }
+    }
+
+    #[test]
+    fn every_path_is_equally_long() {
+        let (full, wide) = (speech(48_000, 1), speech(16_000, 1));
+        for path in [DenoisePath::Through, DenoisePath::Light, DenoisePath::Rnnoise] {
+            let mut auto = Auto::new();
+            auto.change = Change::Steady { path };
+            let mut output = Vec::new();
+            // 3 s, in which nothing else is chosen.
+            for block in full.as_chunks().0.iter().take(300) {
+                auto.floor = NoiseFloor::default();
+                auto.step(block, &mut output);
+            }
+            // 10 ms, the resampler's 1 ms, and 1 ms of the test's own way up to 48 kHz.
+            assert!(delay(&wide[..40_000], &output).abs_diff(192) <= 1, "{path:?}");
         }
     }
 

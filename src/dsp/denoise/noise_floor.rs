@@ -52,8 +52,43 @@ impl NoiseFloor {
         true
     }
 
-    /// The floor in dBFS, once a whole section was heard.
+    /// The floor in dBFS, once a whole section was heard. It falls at once and rises within 3.5 s.
     pub(super) fn level_dbfs(&self) -> Option<f32> {
-        self.minima.iter().flatten().copied().reduce(f32::min).map(level::dbfs_from_power)
+        let floor = self.minima.iter().flatten().copied().reduce(f32::min)?;
+        Some(level::dbfs_from_power(self.section.map_or(floor, |least| least.min(floor))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(floor: &mut NoiseFloor, amplitude: f32, blocks: usize) -> Option<f32> {
+        for _ in 0..blocks {
+            floor.step(&[amplitude; 160]);
+        }
+        floor.level_dbfs()
+    }
+
+    #[test]
+    fn the_floor_falls_at_once_and_rises_when_there_was_no_pause_for_a_while() {
+        let mut floor = NoiseFloor::default();
+        assert_eq!(heard(&mut floor, 0.01, 49), None, "too early to say");
+        let about = |floor: Option<f32>, level_dbfs: f32| {
+            let floor = floor.expect("it has heard enough");
+            assert!((floor - level_dbfs).abs() < 0.5, "{floor}, not {level_dbfs}");
+        };
+        about(heard(&mut floor, 0.01, 1), -40.0);
+        about(heard(&mut floor, 0.001, 50), -60.0);
+        about(heard(&mut floor, 0.1, 250), -60.0);
+        about(heard(&mut floor, 0.1, 100), -20.0);
+    }
+
+    #[test]
+    fn absence_is_not_quiet() {
+        let mut floor = NoiseFloor::default();
+        heard(&mut floor, 0.01, 50);
+        let level_dbfs = heard(&mut floor, 0.0, 500).expect("it has heard enough");
+        assert!((level_dbfs + 40.0).abs() < 0.5);
     }
 }

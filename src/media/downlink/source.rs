@@ -106,6 +106,7 @@ impl Source {
     /// Forgets the reply.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.scratch.clear();
         self.ready.clear();
         self.taken = 0;
         if let Some(rate) = &mut self.rate {
@@ -128,9 +129,12 @@ impl Source {
         }
         if to_the_end && self.queue.len() == 0 && rate.use_ == Use::Fed {
             rate.use_ = Use::Drained;
+            // Its last sample held, not zeros: a wave that stops in its middle must not become a step
+            // before the fade has its say.
+            let last = self.scratch.last().copied().unwrap_or(0.0);
             let inside = rate.resampler.delay().as_secs_f64() * f64::from(rate.from_hz);
             self.scratch.clear();
-            self.scratch.resize(inside.round() as usize, 0.0);
+            self.scratch.resize(inside.round() as usize, last);
             rate.resampler.step(&self.scratch, &mut self.ready);
         }
     }
