@@ -277,6 +277,18 @@ fn a_clock_that_stood_still_during_a_pause_becomes_the_new_reference() {
 }
 
 #[test]
+fn one_packet_that_is_very_late_is_not_a_new_reference() {
+    // All but the first come just after a slot, so that nothing is held between slot and arrival.
+    let arrival = |n: u16| u64::from(n) * 20 + if n > 0 { 2 } else { 0 };
+    let mut rows: Vec<_> = (0..100).map(|n| (n, u32::from(n) * 20, arrival(n))).collect();
+    // Packet 50 comes half a second after its turn, just before packet 75.
+    let (sequence, timestamp, _) = rows.remove(50);
+    rows.insert(74, (sequence, timestamp, 1_501));
+    let (_, stats) = listen(Passage::Speech, 100, &rows);
+    assert_eq!((stats.late, stats.resyncs), (1, 0), "{stats:?}");
+}
+
+#[test]
 fn a_full_buffer_drops_the_oldest() {
     let mut player = Player::new(Redundancy::None, Passage::Speech);
     for n in 0..130 {
