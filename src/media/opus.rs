@@ -19,7 +19,7 @@ const EXPECTED_LOSS_PERCENT: u8 = 10;
 /// The decoder conceals in steps of 2.5 ms.
 const STEPS_PER_SECOND: u32 = 400;
 /// Frames of silence before the one that is kept: the encoder has come to rest by then.
-const SETTLING_FRAMES: usize = 4;
+const SETTLING_FRAMES: usize = 10;
 
 /// One call's Opus decoder and encoder (RFC 6716, RTP: RFC 7587). Stereo is decoded to mono.
 #[derive(Debug)]

@@ -63,11 +63,12 @@ fn first_frame(packet: &[u8]) -> Option<u8> {
             let flags = *packet.get(1)?;
             let (is_vbr, is_padded, count) = (flags & 0x80 != 0, flags & 0x40 != 0, flags & 0x3f);
             let mut at = 2;
-            while is_padded {
-                at += 1;
-                if *packet.get(at - 1)? != 255 {
-                    break;
+            if is_padded {
+                // 255 means 254 bytes of padding and another length byte.
+                while *packet.get(at)? == 255 {
+                    at += 1;
                 }
+                at += 1;
             }
             if is_vbr {
                 let (_, first_length) = frame_length(packet, at)?;

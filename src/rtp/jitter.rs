@@ -147,9 +147,9 @@ pub enum Pop<'a> {
 pub enum Surplus {
     /// It is as it should be.
     None,
-    /// 20 ms may be left out if nothing is said in them.
+    /// Up to 20 ms may be left out if nothing is said in them.
     InSilence,
-    /// 20 ms are to be left out whatever is in them: the delay is beyond its bound.
+    /// Up to 20 ms are to be left out whatever is in them: the delay is beyond its bound.
     Now,
 }
 
@@ -175,8 +175,10 @@ const STRAY_SPREAD_US: i64 = 1_000_000;
 const PAUSE_MS: u32 = 200;
 /// A delay this much short of its target is left as it is.
 const SHORT_US: i64 = 5_000;
-/// A delay this much above its target is one slot too long, less the noise in the target.
-const LONG_US: i64 = 18_000;
+/// A delay is cut where it stays no more than this below what it should be: noise of the target.
+const NOISE_US: i64 = 2_000;
+/// A delay beyond the deepest target by this much is cut whatever is said.
+const BEYOND_US: i64 = 20_000;
 /// The target falls at most this much with each packet played; it rises at once.
 const TARGET_FALL_US: i64 = 500;
 /// Weight of one packet in the running share of losses, and the share from which FEC pays.

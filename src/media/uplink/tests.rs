@@ -115,6 +115,39 @@ fn speech_and_silence_are_told_apart() {
     assert_eq!(voices[10].at, at(220));
 }
 
+/// Believes in speech until it is made to forget.
+struct Stubborn;
+
+impl VoiceModel for Stubborn {
+    fn step(&mut self, _: &[f32; crate::dsp::vad::WINDOW_SAMPLES]) -> f32 {
+        1.0
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[test]
+fn the_voice_model_is_not_asked_about_digital_silence() {
+    let mut uplink = Uplink::new(UplinkSettings::CONVERSATION, &PcmCodec, Stubborn);
+    let mut codec = PcmCodec;
+    let voice: Vec<f32> = (0..30_u16)
+        .filter_map(|n| {
+            let packet = RtpPacket {
+                kind: PayloadKind::Audio,
+                sequence: n,
+                timestamp: u32::from(n) * 320,
+                marker: false,
+                level_dbfs: None,
+                payload: &[u8::from(n >= 20); 640],
+            };
+            uplink.handle_rtp(at(u64::from(n) * 20), &packet, &codec);
+            let frame = uplink.poll_frame(at(u64::from(n) * 20 + 20), &mut codec);
+            frame.map(|frame| frame.features.voice)
+        })
+        .collect();
+    assert_eq!((voice[8], voice[9], voice[19], voice[25]), (1.0, 0.0, 0.0, 1.0));
+}
+
 #[test]
 fn a_pause_is_seen_to_pass_in_silence() {
     let mut caller = Caller::new();

@@ -1,8 +1,9 @@
 //! The way out: what is due, what is missing, and what is too early or too late.
 
 use super::{
-    Content, JITTER_DEPTH_MS_MAX, JitterBuffer, LONG_US, LOSS_WEIGHT, LOSS_WORTH_WAITING, Passage,
-    Phase, Playhead, Redundancy, SHORT_US, Step, Surplus, TARGET_FALL_US, micros,
+    BEYOND_US, Content, JITTER_DEPTH_MS_MAX, JitterBuffer, LOSS_WEIGHT, LOSS_WORTH_WAITING,
+    NOISE_US, Passage, Phase, Playhead, Redundancy, SHORT_US, Step, Surplus, TARGET_FALL_US,
+    micros,
 };
 use crate::time::SessionTime;
 
@@ -166,9 +167,10 @@ impl JitterBuffer {
         let heard_ticks = playhead.ahead_ticks.saturating_add(packet_ticks);
         let left = self.ring.held_ticks() + u64::from(heard_ticks);
         let later_us = self.micros_of(i64::from(self.slot_ticks.saturating_sub(heard_ticks)));
-        if excess_us - later_us < LONG_US || left < 2 * u64::from(self.slot_ticks) {
+        let cut_us = self.micros_of(i64::from(packet_ticks.min(self.slot_ticks)));
+        if excess_us - later_us < cut_us - NOISE_US || left < 2 * u64::from(self.slot_ticks) {
             Surplus::None
-        } else if delay_us > i64::from(JITTER_DEPTH_MS_MAX) * 1_000 + LONG_US {
+        } else if delay_us > i64::from(JITTER_DEPTH_MS_MAX) * 1_000 + BEYOND_US {
             Surplus::Now
         } else {
             Surplus::InSilence

@@ -187,6 +187,49 @@ fn audio_that_the_network_held_up_is_heard_late_rather_than_lost() {
 }
 
 #[test]
+fn the_delay_grows_where_a_talk_spurt_begins() {
+    for (marker, expected) in [(false, "1 . 3 4 5 6"), (true, "1 . 3 4 . . . 5 6")] {
+        let mut player = Player::new(Redundancy::None, Passage::Speech);
+        let rows = [(1, 0), (3, 41), (4, 60), (2, 100), (5, 100), (6, 101), (7, 120)];
+        let mut rows = rows.iter().peekable();
+        for slot in 1..=9 {
+            while let Some((sequence, arrival)) = rows.next_if(|row| row.1 <= slot * 20) {
+                let timestamp = u32::from(*sequence) * 20;
+                let payload = payload(*sequence);
+                let marker = marker && *sequence == 5;
+                let arrival_of = Arrival {
+                    sequence: *sequence,
+                    timestamp,
+                    ticks: 20,
+                    marker,
+                    payload: &payload,
+                };
+                let _ = player.buffer.push(at(*arrival), &arrival_of);
+            }
+            player.slot(at(slot * 20));
+        }
+        let heard = player.heard.join(" ");
+        assert!(heard.starts_with(expected), "marker {marker}: {heard}");
+    }
+}
+
+#[test]
+fn short_packets_settle_after_a_burst() {
+    let mut player = Player::new(Redundancy::None, Passage::Silence);
+    for n in 0..2_000_u16 {
+        let now = u64::from(n) * 10;
+        let late = if (100..106).contains(&n) { 60 - u64::from(n - 100) * 10 } else { 0 };
+        player.push_lasting(at(now + late), n, u32::from(n) * 10, 10).expect("filed");
+        if n >= 2 && n % 2 == 0 {
+            player.slot(at(now));
+        }
+    }
+    let stats = player.buffer.stats();
+    assert_eq!((stats.stretched_ms, stats.accelerated_ms), (30, 20), "{stats:?}");
+    assert_eq!(stats.delay_ms, 30, "half a slot more than longer packets need");
+}
+
+#[test]
 fn a_telephone_event_is_not_a_lost_packet() {
     let mut player = Player::new(Redundancy::None, Passage::Speech);
     player.push(at(0), 1, 0).expect("the first packet is filed");
@@ -231,6 +274,18 @@ fn a_clock_that_stood_still_during_a_pause_becomes_the_new_reference() {
     let (_, stats) = listen(Passage::Speech, 250, &rows);
     assert_eq!((stats.played, stats.lost, stats.accelerated_ms), (150, 0, 0));
     assert_eq!((stats.resyncs, stats.delay_ms, stats.target_ms), (1, 20, 20));
+}
+
+#[test]
+fn one_packet_that_is_very_late_is_not_a_new_reference() {
+    // All but the first come just after a slot, so that nothing is held between slot and arrival.
+    let arrival = |n: u16| u64::from(n) * 20 + if n > 0 { 2 } else { 0 };
+    let mut rows: Vec<_> = (0..100).map(|n| (n, u32::from(n) * 20, arrival(n))).collect();
+    // Packet 50 comes half a second after its turn, just before packet 75.
+    let (sequence, timestamp, _) = rows.remove(50);
+    rows.insert(74, (sequence, timestamp, 1_501));
+    let (_, stats) = listen(Passage::Speech, 100, &rows);
+    assert_eq!((stats.late, stats.resyncs), (1, 0), "{stats:?}");
 }
 
 #[test]
