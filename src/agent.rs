@@ -27,6 +27,7 @@ use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStat
 use crate::time::SessionTime;
 
 /// What a backend is sent, in order.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are audio")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum BackendInput {
     /// The user's voice.

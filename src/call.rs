@@ -397,6 +397,13 @@ impl Call {
         self.phase = Phase::Closing { reason };
     }
 
+    /// All was sent: it ends when the user has heard it.
+    fn end_when_heard(&mut self, now: SessionTime) {
+        let heard = now + self.floor.playout_delay();
+        let drained = self.effects.timers.deadline(Timer::Drain).unwrap_or(heard);
+        self.effects.timers.arm(Timer::Drain, drained.min(heard));
+    }
+
     fn end_closing(&mut self) {
         if let Phase::Closing { reason } = &self.phase {
             self.end(reason.clone());
@@ -416,7 +423,7 @@ impl Call {
         }
         match self.phase {
             Phase::Connecting | Phase::Ended => {}
-            Phase::Closing { .. } => self.end_closing(),
+            Phase::Closing { .. } => self.end_when_heard(now),
             Phase::Open => {
                 if let Some(text) = self.waiting_texts.pop_front() {
                     self.floor.take(now, Cause::Text(text), &mut self.effects);

@@ -97,6 +97,7 @@ pub mod media;
 pub mod rtp;
 pub mod rtvi;
 pub mod script;
+pub mod sdp;
 pub mod time;
 pub mod yaml;
 
@@ -105,5 +106,7 @@ pub mod yaml;
 pub mod backend;
 #[cfg(feature = "shell")]
 pub mod config;
+#[cfg(feature = "shell")]
+pub mod peer;
 #[cfg(feature = "shell")]
 pub mod telemetry;

@@ -70,6 +70,13 @@ pub const BACKEND_INPUT_MAX: usize = 256;
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
 pub const BACKEND_BLOCK_SAMPLES_MAX: usize = 9_600;
+/// Datagrams of one call that came before its path was chosen (the first DTLS flight, media during an
+/// ICE restart) and are kept until it is. The oldest is dropped, counted.
+pub const EARLY_DATAGRAMS_MAX: usize = 64;
+/// Outgoing frames kept while an ICE restart has no path yet: half a second. The oldest is dropped.
+pub const HELD_FRAMES_MAX: usize = 25;
+/// Source addresses bound to one call at a time. The oldest is forgotten.
+pub const CALL_ADDRESSES_MAX: usize = 16;
 /// Events that a backend has not handed over yet. At the limit it stops reading its input, whose
 /// bounded channel then tells the call that it is stuck.
 pub const BACKEND_EVENTS_WAITING_MAX: usize = 32;
@@ -82,6 +89,12 @@ pub const CALL_CONTROL_MAX: usize = 16;
 
 /// The largest SDP or fragment accepted, in bytes. A browser's audio offer is 3 to 8 KiB.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
+/// Media sections read of one offer; one with more is refused. A browser that asks for audio, video,
+/// a screen and data has four.
+pub const MEDIA_SECTIONS_MAX: usize = 16;
+/// Remote ICE candidates used of one call; further ones are passed over. Each of them is sent checks,
+/// so the number bounds what a hostile offer can make us send, and where to.
+pub const ICE_CANDIDATES_MAX: usize = 16;
 /// The largest data-channel message accepted, in bytes; a larger one is answered with an error.
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
@@ -102,6 +115,43 @@ pub const MESSAGE_TEXT_CHARS_MAX: usize = 1_200;
 /// Pieces of one reply whose progress is told to the client. Later ones are shown, but never marked
 /// as completely spoken.
 pub const REPLY_SEGMENTS_MAX: usize = 512;
+
+/// The largest data-channel message that clients are told they may send, in bytes. More than is
+/// accepted, so that a message that is too long can be answered instead of failing at the sender.
+pub const SCTP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Data channels of one call. One more is closed at once.
+pub const DATA_CHANNELS_MAX: usize = 8;
+/// Bytes waiting in one call's data channel. Beyond it messages to the client are dropped, counted:
+/// a client that does not read must not grow us.
+pub const DATA_BUFFERED_BYTES_MAX: usize = 256 * 1024;
+/// Messages kept for a client whose data channel is not open yet, or that has not said that it is
+/// ready. The oldest is dropped, counted.
+pub const CLIENT_MESSAGES_HELD_MAX: usize = 50;
+/// The largest datagram, and the largest packet in an ICE-TCP stream, in bytes. WebRTC keeps below
+/// an Ethernet frame; a longer one is dropped (UDP) or ends the connection (TCP).
+pub const DATAGRAM_BYTES_MAX: usize = 2_048;
+
+// ==== Sockets ====
+
+/// The receive buffer asked for on the UDP socket, in bytes: half a second of 1 000 calls.
+pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// ICE-TCP connections of all calls. One more is closed at once.
+pub const TCP_CONNECTIONS_MAX: usize = 1_024;
+/// ICE-TCP connections of one call. One more is closed at once.
+pub const CALL_TCP_CONNECTIONS_MAX: usize = 4;
+/// An ICE-TCP connection must name a call by then.
+pub const TCP_FIRST_PACKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// An ICE-TCP connection on which nothing came for this long is closed. Browsers check a spare path
+/// every 25 s.
+pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A write to an ICE-TCP connection that takes longer ends it.
+pub const TCP_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Packets waiting to be written to one ICE-TCP connection. A full queue drops the packet, counted.
+pub const TCP_OUTPUT_MAX: usize = 64;
+/// Host addresses offered as candidates.
+pub const HOST_ADDRESSES_MAX: usize = 8;
+
+// ==== Configuration ====
 
 /// The largest YAML text read, in bytes. A configuration of a hundred agents is a tenth of it.
 pub const YAML_BYTES_MAX: usize = 256 * 1024;

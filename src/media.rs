@@ -3,5 +3,10 @@
 pub mod codec;
 pub mod downlink;
 pub mod frame;
+pub mod g711;
+#[cfg(feature = "shell")]
+pub mod opus;
+pub mod opus_packet;
 pub mod pcm;
+pub mod telephone_event;
 pub mod uplink;

@@ -121,7 +121,9 @@ function listen(started) {
   });
   on('turn', (turn) => waterfall.add(turn, started.getStats()));
   on('message', ({ type }) => {
-    if (type === 'bot-llm-started') conversation.replyStarted();
+    if (type !== 'bot-llm-started') return;
+    const givenUp = conversation.replyStarted();
+    if (givenUp) transcript.show(givenUp);
   });
   on('stats', (digest) => connection.show(digest, started.timing));
 }
@@ -140,7 +142,8 @@ function showState(state, reason) {
   if (state === 'reconnecting') showTitle('Reconnecting', `Looking for a new path: ${reason}.`);
   if (state === 'ended') {
     document.body.dataset.floor = 'idle';
-    showTitle('Call ended', ENDED[reason] ?? 'The call did not come about.');
+    if (reason === 'failed') showTitle('No call yet', 'It did not come about: see below.');
+    else showTitle('Call ended', ENDED[reason]);
     page.mute.setAttribute('aria-pressed', 'false');
     page.mute.textContent = 'Mute';
   }
@@ -190,8 +193,10 @@ function watchLevels(started) {
     }
     const elapsedMs = nowMs - lastMs;
     lastMs = nowMs;
-    const userDbfs = showLevel(user, user.listener.dbfs(), elapsedMs);
-    const agentDbfs = showLevel(agent, agent.listener.dbfs(), elapsedMs);
+    const userDbfs = user.listener.dbfs();
+    const agentDbfs = agent.listener.dbfs();
+    showLevel(user, userDbfs, elapsedMs);
+    showLevel(agent, agentDbfs, elapsedMs);
     strip.push(nowMs, userDbfs, agentDbfs, document.body.dataset.floor);
     requestAnimationFrame(frame);
   };
@@ -203,7 +208,6 @@ function showLevel({ meter, ballistics }, dbfs, elapsedMs) {
   meter.firstElementChild.style.setProperty('--level', fraction(shown).toFixed(3));
   meter.setAttribute('aria-valuenow', String(Math.round(shown)));
   meter.setAttribute('aria-valuetext', shown <= SILENT_DBFS ? 'silent' : `${Math.round(shown)} dB`);
-  return shown;
 }
 
 // ---- Microphones ----

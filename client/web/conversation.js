@@ -42,9 +42,18 @@ export class Conversation {
     return entry;
   }
 
-  /** A new reply: what it says goes to an entry of its own. */
+  /**
+   * A new reply: what it says goes to an entry of its own. A reply before it that was given up before
+   * it sounded was not heard.
+   *
+   * @returns {Entry|null} the reply before, if it changed
+   */
   replyStarted() {
+    const before = this.#agent;
     this.#agent = null;
+    if (before === null) return null;
+    this.#conclude(before, true);
+    return before;
   }
 
   /** A segment of the reply, new or with news of how much of it was spoken. */
@@ -66,12 +75,16 @@ export class Conversation {
     this.#agent ??= this.#add('agent');
     const entry = this.#agent;
     entry.soundMs = soundMs;
+    this.#conclude(entry, interrupted);
+    this.#agent = null;
+    return entry;
+  }
+
+  #conclude(entry, interrupted) {
     entry.interrupted = interrupted;
     for (const part of entry.parts) {
       if (part.state === 'pending') part.state = interrupted ? 'unheard' : 'heard';
     }
-    this.#agent = null;
-    return entry;
   }
 
   #spoken(id, text, status, progress) {

@@ -47,6 +47,15 @@ test('of an interrupted reply the words that were not heard are marked', () => {
   assert.equal(entry.interrupted, true);
 });
 
+test('a reply that was given up before it sounded was not heard', () => {
+  const talk = new Conversation();
+  assert.equal(talk.replyStarted(), null);
+  talk.agentSaid(segment(1, 'Well.', 'new'));
+  assert.equal(talk.replyStarted().interrupted, true);
+  talk.agentSaid(segment(2, 'Yes.', 'new'));
+  assert.deepEqual(lines(talk), ['agent: -Well.-', 'agent: (Yes.)']);
+});
+
 test('a pause within a turn does not begin another entry, typing does', () => {
   const talk = new Conversation();
   talk.userStarted();

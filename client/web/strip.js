@@ -3,7 +3,7 @@
 import { fraction } from './levels.js';
 
 const SPAN_MS = 20_000;
-const STEP_MS = 50;
+const STEP_MS = 100;
 const COLUMNS = SPAN_MS / STEP_MS;
 
 export class Strip {
@@ -11,6 +11,7 @@ export class Strip {
   #columns = [];
   #colours = {};
   #nextMs = 0;
+  #nowMs = 0;
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -19,11 +20,12 @@ export class Strip {
     this.#readColours();
   }
 
-  /** Adds what the meters show; the loudest of each step is kept. */
+  /** Adds levels as they are now; the loudest of each step is kept. */
   push(nowMs, userDbfs, agentDbfs, floor) {
+    this.#nowMs = nowMs;
     if (nowMs >= this.#nextMs) {
       // After a pause (a hidden page) time goes on from now.
-      this.#nextMs = Math.max(this.#nextMs + STEP_MS, nowMs);
+      this.#nextMs = Math.max(this.#nextMs, nowMs - STEP_MS) + STEP_MS;
       this.#columns.push({ user: userDbfs, agent: agentDbfs, floor });
       if (this.#columns.length > COLUMNS) this.#columns.shift();
     } else {
@@ -50,7 +52,9 @@ export class Strip {
     context.clearRect(0, 0, width, height);
     this.#drawSeconds(context, width, height, scale);
     const step = width / COLUMNS;
-    const start = width - this.#columns.length * step;
+    // The newest column slides in while it is being filled.
+    const slide = Math.min(1, Math.max(0, (this.#nextMs - this.#nowMs) / STEP_MS));
+    const start = width - (this.#columns.length - slide) * step;
     const half = height / 2 - 8 * scale;
     this.#columns.forEach((column, index) => {
       const x = start + index * step;
@@ -58,7 +62,10 @@ export class Strip {
       const bar = (colour, dbfs, direction) => {
         const length = Math.max(scale, fraction(dbfs) * half);
         context.fillStyle = colour;
-        context.fillRect(x, height / 2 - (direction > 0 ? length : 0), Math.max(step - scale, scale), length);
+        context.beginPath();
+        const top = height / 2 - (direction > 0 ? length : 0);
+        context.roundRect(x, top, Math.max(step * 0.68, scale), length, step * 0.3);
+        context.fill();
       };
       bar(this.#colours.user, column.user, 1);
       bar(this.#colours.agent, column.agent, -1);

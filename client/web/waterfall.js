@@ -45,7 +45,7 @@ export class Waterfall {
     );
     figure.replaceChildren(
       duration(total),
-      element('small', {}, ` to ${this.#chosen.bars.at(-1).label.toLowerCase()}, turn ${this.#chosen.turn.turn}`),
+      element('small', {}, ` ${this.#chosen.bars.at(-1).label.toLowerCase()}, turn ${this.#chosen.turn.turn}`),
     );
     const longest = Math.max(...this.#turns.map(end));
     const items = this.#turns.length > 1 ? this.#turns.map((shown) => this.#item(shown, longest)) : [];
@@ -89,6 +89,8 @@ function lane({ key, fromMs, toMs }, endMs) {
 }
 
 function tick(ms, endMs) {
-  const text = ms === 0 ? '0' : `${ms} ms`;
-  return element('span', { vars: { from: ms / endMs } }, endMs >= 2_000 && ms > 0 ? `${ms / 1000} s` : text);
+  // One unit for the whole axis, said once, at its end.
+  const [value, unit] = endMs >= 2_000 ? [ms / 1000, 's'] : [ms, 'ms'];
+  const text = ms === endMs ? `${value} ${unit}` : `${value}`;
+  return element('span', { vars: { from: ms / endMs } }, text);
 }

@@ -110,6 +110,10 @@ impl Floor {
         self.playout_delay = delay;
     }
 
+    pub(super) const fn playout_delay(&self) -> Duration {
+        self.playout_delay
+    }
+
     /// What becomes of the user's audio: it belongs to the open turn, or waits for one to open.
     pub(super) const fn disposition(&self) -> Disposition {
         match self.state {

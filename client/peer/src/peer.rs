@@ -8,6 +8,8 @@ use bytes::Bytes;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
+use rtc::rtp::extension::HeaderExtension;
+use rtc::rtp::extension::audio_level_extension::AudioLevelExtension;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
     RTCRtpHeaderExtensionCapability, RtpCodecKind,
@@ -76,6 +78,9 @@ pub(crate) struct Peer {
     notices: mpsc::Receiver<(Instant, Notice)>,
     packets: mpsc::Receiver<Received>,
     codec: CodecKind,
+    /// Whether the answer accepts the level of each packet in its header. The stack refuses to send
+    /// a packet with an extension that was not negotiated.
+    has_audio_level: bool,
 }
 
 impl Peer {
@@ -106,7 +111,16 @@ impl Peer {
         connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
         let channel = connection.create_data_channel(rtvi::CHANNEL, None).await?;
         tokio::spawn(forward_channel(Arc::clone(&channel), notice_sender));
-        Ok(Self { connection, track, channel, round_trip, notices, packets, codec })
+        Ok(Self {
+            connection,
+            track,
+            channel,
+            round_trip,
+            notices,
+            packets,
+            codec,
+            has_audio_level: false,
+        })
     }
 
     /// The offer, with every local candidate in it.
@@ -127,7 +141,8 @@ impl Peer {
     }
 
     /// Takes in the answer; connecting begins.
-    pub(crate) async fn accept(&self, sdp: String) -> Result<()> {
+    pub(crate) async fn accept(&mut self, sdp: String) -> Result<()> {
+        self.has_audio_level = sdp.contains(sdp::extmap::AUDIO_LEVEL_URI);
         self.connection.set_remote_description(RTCSessionDescription::answer(sdp)?).await
     }
 
@@ -156,13 +171,13 @@ impl Peer {
             ssrc: SSRC,
             ..rtp::Header::default()
         };
-        let level = rtp::extension::audio_level_extension::AudioLevelExtension {
-            level: packet.level_minus_dbov,
-            voice: packet.voice,
+        let rtp_packet = rtp::Packet { header, payload: packet.payload.clone() };
+        let level = AudioLevelExtension { level: packet.level_minus_dbov, voice: packet.voice };
+        let extensions: &[_] = match self.has_audio_level {
+            true => &[HeaderExtension::AudioLevel(level)],
+            false => &[],
         };
-        let extensions = [rtp::extension::HeaderExtension::AudioLevel(level)];
-        let packet = rtp::Packet { header, payload: packet.payload.clone() };
-        self.track.write_rtp_with_extensions(packet, &extensions).await
+        self.track.write_rtp_with_extensions(rtp_packet, extensions).await
     }
 
     /// Sends one message to the agent.

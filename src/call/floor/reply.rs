@@ -139,6 +139,7 @@ impl Floor {
                 effects.client(ClientEvent::ToolCall { generation, call_id, name, arguments });
             }
             BackendEvent::ReplyFinished { .. } => {
+                reply.ledger.note_complete();
                 effects.client(ClientEvent::ReplyFinished { generation });
                 self.finish(now, effects);
             }
@@ -162,7 +163,6 @@ impl Floor {
             State::Thinking { reply } => self.close(now, reply, effects),
             State::Agent { mut reply } => {
                 reply.finished = true;
-                reply.ledger.note_complete();
                 effects.downlink(DownlinkCommand::Finish { generation: reply.generation });
                 self.state = State::Agent { reply };
             }

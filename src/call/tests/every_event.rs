@@ -129,14 +129,14 @@ const EVENTS: &[Event] = &[
 fn is_lawful(from: &str, to: &str) -> bool {
     let from = from.split(',').next().unwrap_or(from);
     from == to
-        || to == "ended"
+        || matches!(to, "closing" | "ended")
         || match from {
             "connecting" => matches!(to, "idle" | "thinking"),
             "idle" => matches!(to, "user" | "thinking"),
             "user" => matches!(to, "settling" | "thinking" | "idle"),
             "settling" => matches!(to, "user" | "thinking" | "idle"),
-            "thinking" => matches!(to, "user" | "agent" | "idle" | "closing"),
-            "agent" => matches!(to, "user" | "thinking" | "idle" | "closing"),
+            "thinking" => matches!(to, "user" | "agent" | "idle"),
+            "agent" => matches!(to, "user" | "thinking" | "idle"),
             _ => false,
         }
 }
@@ -175,9 +175,9 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
         tool call             |        .        .        .        .        .        .        .        .        .
         reply failed          |        .        .        .        .     idle        .        .        .        .
         stale finish          |        .        .        .        .        .        .        .        .        .
-        failed                |    ended    ended    ended    ended    ended  closing  closing        .        .
-        hang up               |    ended    ended    ended    ended  closing  closing  closing        .        .
-        stuck                 |    ended    ended    ended    ended    ended  closing  closing        .        .
+        failed                |  closing  closing  closing  closing  closing  closing  closing        .        .
+        hang up               |  closing  closing  closing  closing  closing  closing  closing        .        .
+        stuck                 |  closing  closing  closing  closing  closing  closing  closing        .        .
         audio                 |        .        .        .        .    agent        .        .        .        .
         no audio              |        .        .        .        .        .        .        .        .        .
         stale audio           |        .        .        .        .        .        .        .        .        .

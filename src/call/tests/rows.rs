@@ -283,6 +283,8 @@ fn the_farewell_is_played_before_the_backend_hangs_up() {
     assert_eq!(rig.state(), "closing", "the user cannot interrupt it");
     rig.backend(BackendEvent::ReplyFinished { generation: Generation(1) });
     rig.sent(1, -20.0, 0);
+    assert_eq!(rig.state(), "closing", "the last of it is still on its way");
+    rig.wait(ms(80));
     let reason = "done".to_owned();
     assert_eq!(rig.outputs.last(), Some(&Output::End(EndReason::Backend { reason })));
     assert!(rig.commands().any(|command| matches!(command, BackendCommand::Played { .. })));

@@ -13,36 +13,36 @@ use tokio::net::{TcpListener, TcpStream};
 use super::media::Session;
 
 /// How long the caller must be silent for the agent to answer.
-pub const ENDPOINT: Duration = Duration::from_millis(200);
+pub(crate) const ENDPOINT: Duration = Duration::from_millis(200);
 /// How long its answer is.
-pub const TONE: Duration = Duration::from_millis(1_000);
+pub(crate) const TONE: Duration = Duration::from_millis(1_000);
 
 /// How the agent behaves.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// Speaks first.
-    pub greets: bool,
+    pub(crate) greets: bool,
     /// Never answers.
-    pub is_silent: bool,
+    pub(crate) is_silent: bool,
     /// Wants this bearer token.
-    pub token: Option<&'static str>,
+    pub(crate) token: Option<&'static str>,
 }
 
 /// What the tests look at.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub ended: AtomicU32,
-    pub playout_generation: AtomicU32,
+pub(crate) struct Seen {
+    pub(crate) ended: AtomicU32,
+    pub(crate) playout_generation: AtomicU32,
 }
 
 /// A running agent.
-pub struct Agent {
+pub(crate) struct Agent {
     url: String,
     seen: Arc<Seen>,
 }
 
 impl Agent {
-    pub async fn start(manner: Manner) -> Self {
+    pub(crate) async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Seen::default());
@@ -55,17 +55,17 @@ impl Agent {
         Self { url, seen }
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Calls that were ended by DELETE.
-    pub fn ended_calls(&self) -> u32 {
+    pub(crate) fn ended_calls(&self) -> u32 {
         self.seen.ended.load(Ordering::SeqCst)
     }
 
     /// The reply that the last playout report was about.
-    pub fn last_playout_generation(&self) -> Option<u32> {
+    pub(crate) fn last_playout_generation(&self) -> Option<u32> {
         match self.seen.playout_generation.load(Ordering::SeqCst) {
             0 => None,
             generation => Some(generation),
@@ -169,7 +169,7 @@ async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Request> {
 }
 
 /// What the agent does about a message of the data channel.
-pub enum Asked {
+pub(crate) enum Asked {
     Answer(String),
     Speak,
     Playout(u32),
@@ -177,7 +177,7 @@ pub enum Asked {
 }
 
 /// Just enough RTVI for the caller.
-pub fn read_message(text: &str) -> Asked {
+pub(crate) fn read_message(text: &str) -> Asked {
     let message: Value = serde_json::from_str(text).unwrap();
     assert_eq!(message["label"], "rtvi-ai");
     match message["type"].as_str().unwrap() {
@@ -190,6 +190,6 @@ pub fn read_message(text: &str) -> Asked {
     }
 }
 
-pub fn rtvi(kind: &str, data: &Value) -> String {
+pub(crate) fn rtvi(kind: &str, data: &Value) -> String {
     json!({"label": "rtvi-ai", "type": kind, "data": data}).to_string()
 }

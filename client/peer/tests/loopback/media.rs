@@ -14,7 +14,7 @@ use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_re
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
-    RtpCodecKind,
+    RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -36,7 +36,7 @@ const FRAME: Duration = Duration::from_millis(20);
 
 /// One call of the agent.
 #[derive(Clone)]
-pub struct Session {
+pub(crate) struct Session {
     connection: Arc<dyn PeerConnection>,
 }
 
@@ -52,7 +52,7 @@ enum Cue {
 }
 
 impl Session {
-    pub async fn answer(
+    pub(crate) async fn answer(
         offer: String,
         codec: CodecKind,
         manner: Manner,
@@ -66,6 +66,12 @@ impl Session {
             payload_type: codec.payload_type(),
         };
         engine.register_codec(parameters, RtpCodecKind::Audio).unwrap();
+        // With one codec only, so that both answers are met.
+        if codec == CodecKind::Pcmu {
+            let uri = rtc::sdp::extmap::AUDIO_LEVEL_URI.to_owned();
+            let level = RTCRtpHeaderExtensionCapability { uri };
+            engine.register_header_extension(level, RtpCodecKind::Audio, None).unwrap();
+        }
         let settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(FRAME), Some(500))
             .with_include_loopback_candidate(true)
@@ -93,7 +99,7 @@ impl Session {
         (Self { connection }, sdp)
     }
 
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.connection.close().await.unwrap();
     }
 }
