@@ -19,7 +19,7 @@
 //! each, and a stream takes whichever is free, beginning with its own: as many windows are judged at
 //! once as there are cores to judge them, so nobody waits. Two threads on two shared cores judge
 //! 16 800 windows a second with two sessions and 13 400 with one; a single lock would also bound the
-//! whole process to what one core can judge, some 500 calls. `cargo bench --bench stages` repeats it.
+//! whole process to what one core can judge, some 430 calls. `cargo bench --bench stages` repeats it.
 //!
 //! Bound, preallocated tensors were considered and not taken: this binding copies inputs when they
 //! are bound, and a view of our own arrays costs nothing. What a run allocates is the runtime's own.

@@ -26,6 +26,7 @@
 mod fade;
 mod pacer;
 mod queue;
+mod quiet;
 mod source;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ use crate::media::codec::Codec;
 use crate::media::frame::EncodedFrame;
 use crate::time::SessionTime;
 use pacer::{Pacer, Tick};
+use quiet::{Quiet, Sending};
 use source::Source;
 
 /// The rates at which backends may deliver, in Hz.
@@ -51,11 +53,6 @@ const START: Duration = Duration::from_millis(FRAME_MS as u64);
 const RESTART: Duration = Duration::from_millis(60);
 /// Slots after which less audio than that is played all the same: it may be the end of a sentence.
 const PATIENCE_SLOTS: u32 = 3;
-/// Packets of silence after speech: the encoder's look-ahead, then cached ones.
-const TRAILING_SLOTS: u32 = 4;
-/// Slots from one keep-alive to the next: 400 ms.
-const KEEP_ALIVE_SLOTS: u32 = 20;
-
 /// Why reply audio was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
@@ -114,8 +111,7 @@ pub struct Downlink {
     frame: Vec<f32>,
     /// The end of the frame before it, [`Downlink::edge`] samples.
     before: Vec<f32>,
-    /// Slots since something sounded.
-    quiet_slots: u32,
+    quiet: Quiet,
     stats: DownlinkStats,
 }
 
@@ -157,8 +153,7 @@ impl Downlink {
             farewell_frame: vec![0.0; per_ms * FRAME_MS as usize],
             frame: vec![0.0; per_ms * FRAME_MS as usize],
             before: vec![0.0; per_ms * EDGE_MS as usize],
-            // As if speech had just ended: a few packets open the track and the NAT binding.
-            quiet_slots: 1,
+            quiet: Quiet::new(),
             stats: DownlinkStats::default(),
         }
     }
@@ -374,41 +369,24 @@ impl Downlink {
         level_dbfs: f32,
         codec: &mut C,
     ) -> Option<EncodedFrame> {
-        let quiet_slots = self.quiet_slots;
-        let is_silent = level_dbfs <= level::SILENCE_DBFS;
-        self.quiet_slots = if is_silent { quiet_slots.saturating_add(1) } else { 0 };
-        let packet_level_dbfs = level_dbfs.round().min(0.0) as i8;
-        // The slot after the last that sounded still goes through the encoder.
-        if quiet_slots == 0 || !is_silent {
-            // RFC 3551 §4.1: the first packet after a silence in which packets were left out.
-            let marker = quiet_slots > TRAILING_SLOTS;
-            let mut payload = [0; ENCODED_FRAME_BYTES_MAX];
-            match codec.encode(&self.frame, &mut payload) {
-                Ok(length) => {
+        match self.quiet.next(level_dbfs <= level::SILENCE_DBFS) {
+            Sending::Nothing => return None,
+            Sending::Silence => {}
+            Sending::Encoded { marker } => {
+                let mut payload = [0; ENCODED_FRAME_BYTES_MAX];
+                if let Ok(length) = codec.encode(&self.frame, &mut payload) {
                     self.stats.frames_encoded += 1;
+                    let level_dbfs = level_dbfs.round().min(0.0) as i8;
                     let payload = &payload[..length];
-                    return Some(EncodedFrame::new(
-                        tick.timestamp,
-                        marker,
-                        packet_level_dbfs,
-                        payload,
-                    ));
+                    return Some(EncodedFrame::new(tick.timestamp, marker, level_dbfs, payload));
                 }
-                Err(_) => self.stats.encode_errors += 1,
+                self.stats.encode_errors += 1;
             }
-        } else if !is_silence_sent(quiet_slots) {
-            return None;
         }
         self.stats.silence_packets += 1;
         let level_dbfs = level::SILENCE_DBFS as i8;
         Some(EncodedFrame::new(tick.timestamp, false, level_dbfs, codec.silence()))
     }
-}
-
-/// Whether a packet is sent for a silent slot that has `quiet_slots` silent ones before it.
-const fn is_silence_sent(quiet_slots: u32) -> bool {
-    quiet_slots < TRAILING_SLOTS
-        || (quiet_slots - TRAILING_SLOTS) % KEEP_ALIVE_SLOTS == KEEP_ALIVE_SLOTS - 1
 }
 
 #[cfg(test)]

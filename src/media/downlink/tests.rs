@@ -7,9 +7,9 @@ const ONE: Generation = Generation(1);
 const TWO: Generation = Generation(2);
 const FRAME_SAMPLES: usize = 960;
 
-/// A codec at 48 kHz that counts.
-#[derive(Default)]
+/// A codec that counts.
 struct Counter {
+    rate_hz: u32,
     encoded: u64,
     fails: bool,
 }
@@ -19,7 +19,7 @@ impl Codec for Counter {
         48_000
     }
     fn encode_rate_hz(&self) -> u32 {
-        48_000
+        self.rate_hz
     }
     fn rtp_clock_hz(&self) -> u32 {
         48_000
@@ -34,7 +34,7 @@ impl Codec for Counter {
         Concealment::Plc
     }
     fn encode(&mut self, pcm: &[f32], payload: &mut [u8]) -> Result<usize, CodecError> {
-        assert_eq!(pcm.len(), FRAME_SAMPLES);
+        assert_eq!(pcm.len(), self.rate_hz as usize / 50);
         self.encoded += 1;
         payload[0] = b'e';
         if self.fails { Err(CodecError::Malformed) } else { Ok(1) }
@@ -53,7 +53,12 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let codec = Counter::default();
+        Self::encoding(48_000)
+    }
+
+    /// One whose codec encodes at `rate_hz`.
+    fn encoding(rate_hz: u32) -> Self {
+        let codec = Counter { rate_hz, encoded: 0, fails: false };
         let mut downlink = Downlink::new(&codec, 0);
         downlink.start(SessionTime::ZERO);
         Self { downlink, codec, pcm: Vec::new() }
@@ -125,17 +130,21 @@ fn a_reply_at_the_codecs_rate_is_sent_unchanged_but_for_its_edges() {
 
 #[test]
 fn every_rate_keeps_its_length_and_its_energy() {
-    for rate_hz in REPLY_RATES_HZ {
-        let mut rig = Rig::playing(ONE, rate_hz, &tone(rate_hz, 1_000.0, rate_hz as usize / 2));
-        rig.finish(ONE);
-        let slots = rig.slots(40);
-        let sounding = slots.iter().filter(|slot| slot.sent.generation == Some(ONE)).count();
-        // Half a second, and one frame more for what was in the converter.
-        let expected = if rate_hz == 48_000 { 25 } else { 26 };
-        assert_eq!(sounding, expected, "{rate_hz} Hz");
-        let energy: f32 = rig.pcm.iter().map(|sample| sample * sample).sum();
-        let expected = 0.125 * 24_000.0;
-        assert!((energy / expected - 1.0).abs() < 0.02, "{rate_hz} Hz: {energy}");
+    for codec_rate_hz in [8_000, 16_000, 48_000] {
+        for rate_hz in REPLY_RATES_HZ {
+            let mut rig = Rig::encoding(codec_rate_hz);
+            rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+            rig.push(ONE, rate_hz, &tone(rate_hz, 1_000.0, rate_hz as usize / 2));
+            rig.finish(ONE);
+            let slots = rig.slots(40);
+            let name = format!("{rate_hz} -> {codec_rate_hz} Hz");
+            let sounding = slots.iter().filter(|slot| slot.sent.generation == Some(ONE)).count();
+            // Half a second, and one frame more for what was in the converter.
+            assert_eq!(sounding, if rate_hz == codec_rate_hz { 25 } else { 26 }, "{name}");
+            let energy: f32 = rig.pcm.iter().map(|sample| sample * sample).sum();
+            let expected = 0.125 * 0.5 * codec_rate_hz as f32;
+            assert!((energy / expected - 1.0).abs() < 0.02, "{name}: {energy}");
+        }
     }
 }
 
@@ -446,7 +455,7 @@ fn what_the_encoder_refuses_is_sent_as_silence_and_counted() {
 
 #[test]
 fn nothing_is_due_before_the_start() {
-    let mut codec = Counter::default();
+    let mut codec = Counter { rate_hz: 48_000, encoded: 0, fails: false };
     let mut downlink = Downlink::new(&codec, 7);
     assert_eq!(downlink.next_slot(), None);
     assert_eq!(downlink.poll_slot(SessionTime::from_millis(99), &mut codec), None);
