@@ -31,7 +31,13 @@ pub fn summary(report: &Report) -> String {
     let mut out = String::new();
     turns(&mut out, report);
     if let Some(reply) = &report.greeting {
-        line(&mut out, "greeting", format_args!("{:.0} ms of sound", reply.sound_ms));
+        let connected_at_ms = report.connect.offer_ms + report.connect.offer_to_connected_ms;
+        let after_ms = reply.first_sound_at_ms - connected_at_ms;
+        line(
+            &mut out,
+            "greeting",
+            format_args!("{:.0} ms of sound, {after_ms:.0} ms after connecting", reply.sound_ms),
+        );
     }
     let connect = &report.connect;
     line(
@@ -211,3 +217,6 @@ fn line(out: &mut String, label: &str, text: std::fmt::Arguments<'_>) {
 fn line_to(out: &mut String, text: std::fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a string takes everything");
 }
+
+#[cfg(test)]
+mod tests;
