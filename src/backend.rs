@@ -4,11 +4,18 @@
 //! voice and the conversation's commands in order, and answers with events and audio, each tagged
 //! with the generation it was made for. It may run faster than real time: the channel pushes back.
 
+pub mod echo;
+pub mod scripted;
+mod session;
+
+use std::path::PathBuf;
+
 use tokio::sync::mpsc;
 
 use crate::agent::BackendInput;
 use crate::call::event::{BackendEvent, Generation};
 use crate::limits::{BACKEND_INPUT_MAX, BACKEND_OUTPUT_MAX};
+use crate::yaml::YamlError;
 
 /// Something that can hold a spoken conversation.
 pub trait Backend: Send + Sync + 'static {
@@ -73,6 +80,27 @@ pub struct ReplyAudio {
     pub pcm: Vec<i16>,
 }
 
+/// Why a backend cannot be built: said at start, before any call.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// A library, voice or model is not on this machine.
+    #[error("{what} is missing: {reason}; {remedy}")]
+    Missing { what: String, reason: String, remedy: &'static str },
+    /// A file cannot be read or used.
+    #[error("{}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: String },
+    /// A script has mistakes.
+    #[error("{}:{}", path.display(), listed(errors))]
+    Script { path: PathBuf, errors: Vec<YamlError> },
+    /// A setting is out of its range.
+    #[error("{problem}")]
+    Invalid { problem: String },
+}
+
+fn listed(errors: &[YamlError]) -> String {
+    errors.iter().map(|error| format!("\n  {error}")).collect()
+}
+
 /// Both ends of a conversation, with the channels bounded as `limits` says.
 pub fn channels() -> (BackendSession, BackendChannels) {
     let (input_sender, input_receiver) = mpsc::channel(BACKEND_INPUT_MAX);
@@ -82,3 +110,6 @@ pub fn channels() -> (BackendSession, BackendChannels) {
         BackendChannels { input: input_receiver, output: output_sender },
     )
 }
+
+#[cfg(test)]
+mod tests;

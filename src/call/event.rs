@@ -111,6 +111,9 @@ pub struct Heard {
 pub enum BackendCommand {
     /// Speak first.
     Greet { generation: Generation },
+    /// The floor is free: say what [`BackendEvent::WantsToSpeak`] announced, as `generation`. If
+    /// there is nothing left to say, finish the reply empty.
+    Speak { generation: Generation },
     /// The user began to speak; audio of this turn follows (pre-roll first).
     UserSpeechStarted { turn: TurnId },
     /// The user's turn is over and all of its audio was sent: answer it, as `generation`.
@@ -138,6 +141,10 @@ pub enum BackendEvent {
     Ready,
     /// What the user said in `turn`, so far or finally.
     UserTranscript { turn: TurnId, text: String, is_final: bool },
+    /// There is something to say that no turn asked for (a timer rang). Answered with
+    /// [`BackendCommand::Speak`] once nobody holds the floor; asking again before that changes
+    /// nothing.
+    WantsToSpeak,
     /// Work on the reply began (a model was asked).
     ReplyStarted { generation: Generation },
     /// Text of the reply audio that follows, until the next `ReplyText`.

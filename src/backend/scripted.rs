@@ -1,0 +1,142 @@
+//! Answers from a script: the shell around [`crate::script`].
+
+use std::fs;
+use std::future::{Future, pending};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::session::{self, Machine};
+use super::{
+    Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio, channels,
+};
+use crate::agent::BackendInput;
+use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SCRIPT_WAV_SAMPLES_MAX, YAML_BYTES_MAX};
+use crate::script::player::{Act, Player};
+use crate::script::{self, Script};
+use crate::time::SessionTime;
+
+/// What can be set of the scripted backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptedSettings {
+    /// The script, a YAML file; the recordings it names are looked for beside it. Required.
+    pub script: PathBuf,
+}
+
+/// The scripted backend: a script that was read and checked, its recordings loaded.
+#[derive(Clone, Debug)]
+pub struct Scripted {
+    script: Arc<Script>,
+    clips: Arc<[Vec<i16>]>,
+}
+
+impl Scripted {
+    /// Reads and checks the script and everything it refers to.
+    pub fn new(settings: &ScriptedSettings) -> Result<Self, BackendError> {
+        let path = &settings.script;
+        let unreadable = |error: String| BackendError::Unreadable { path: path.clone(), error };
+        let size = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+        if size > YAML_BYTES_MAX as u64 {
+            let error = format!("it has {size} bytes, at most {YAML_BYTES_MAX} are read");
+            return Err(unreadable(error));
+        }
+        let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let script = script::parse(&text)
+            .map_err(|errors| BackendError::Script { path: path.clone(), errors })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let clips = load_clips(&script, folder)?;
+        Ok(Self { script: Arc::new(script), clips })
+    }
+}
+
+impl Backend for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn open(&self, _call: CallContext) -> BackendSession {
+        let (session, channels) = channels();
+        let player =
+            Player::new(Arc::clone(&self.script), Arc::clone(&self.clips), SessionTime::ZERO);
+        let sample_rate_hz = self.script.sample_rate_hz;
+        tokio::spawn(session::run(Scene { player, sample_rate_hz }, channels));
+        session
+    }
+}
+
+struct Scene {
+    player: Player,
+    sample_rate_hz: u32,
+}
+
+impl Machine for Scene {
+    type Report = ();
+
+    fn handle_input(&mut self, now: SessionTime, input: BackendInput) {
+        match input {
+            BackendInput::Audio(_) => self.player.handle_frame(),
+            BackendInput::Command(command) => self.player.handle_command(now, command),
+        }
+    }
+
+    fn handle_report(&mut self, _now: SessionTime, (): ()) {}
+
+    fn next_report(&mut self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
+
+    fn poll_output(&mut self, now: SessionTime) -> Option<BackendOutput> {
+        match self.player.poll_output(now)? {
+            Act::Event(event) => Some(BackendOutput::Event(event)),
+            Act::Audio { generation, pcm } => {
+                let sample_rate_hz = self.sample_rate_hz;
+                Some(BackendOutput::Audio(ReplyAudio { generation, sample_rate_hz, pcm }))
+            }
+            Act::Drop => None,
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<SessionTime> {
+        self.player.poll_timeout()
+    }
+
+    fn wants_input(&self) -> bool {
+        self.player.events_waiting() < BACKEND_EVENTS_WAITING_MAX
+    }
+
+    fn is_over(&self) -> bool {
+        self.player.is_gone()
+    }
+}
+
+fn load_clips(script: &Script, folder: &Path) -> Result<Arc<[Vec<i16>]>, BackendError> {
+    let mut clips = Vec::new();
+    let mut samples_left = SCRIPT_WAV_SAMPLES_MAX;
+    for wav in &script.wavs {
+        let path = folder.join(&wav.path);
+        let refuse = |error: String| BackendError::Unreadable {
+            path: path.clone(),
+            error: format!("{error} (named in line {} of the script)", wav.at.line),
+        };
+        let reader = hound::WavReader::open(&path).map_err(|error| refuse(error.to_string()))?;
+        let spec = reader.spec();
+        let is_int16 = spec.sample_format == hound::SampleFormat::Int && spec.bits_per_sample == 16;
+        if !is_int16 || spec.channels != 1 || spec.sample_rate != script.sample_rate_hz {
+            let (bits, channels, rate_hz) = (spec.bits_per_sample, spec.channels, spec.sample_rate);
+            let wanted_hz = script.sample_rate_hz;
+            return Err(refuse(format!(
+                "expected 16 bit, 1 channel, {wanted_hz} Hz as the script says, received {bits} \
+                 bit, {channels} channels, {rate_hz} Hz; convert it, or set sample_rate_hz"
+            )));
+        }
+        let count = reader.len() as usize;
+        samples_left = samples_left
+            .checked_sub(count)
+            .ok_or_else(|| refuse(format!("recordings exceed {SCRIPT_WAV_SAMPLES_MAX} samples")))?;
+        let samples: Result<Vec<i16>, _> = reader.into_samples::<i16>().collect();
+        clips.push(samples.map_err(|error| refuse(error.to_string()))?);
+    }
+    Ok(clips.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! What every backend promises on its channels, checked for each of them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::timeout;
+
+use super::echo::{Echo, EchoSettings};
+use super::scripted::{Scripted, ScriptedSettings};
+use super::*;
+use crate::agent::PcmFrame;
+use crate::call::event::{BackendCommand, Heard, TurnId};
+use crate::limits::BACKEND_BLOCK_SAMPLES_MAX;
+
+/// No wait in these tests is for time to pass; a backend that keeps one waiting longer is broken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("the backend keeps its caller waiting")
+}
+
+pub(super) fn context() -> CallContext {
+    CallContext {
+        call_id: "test".to_owned(),
+        persona: String::new(),
+        greeting: None,
+        language: "en".to_owned(),
+    }
+}
+
+pub(super) fn shipped(name: &str) -> ScriptedSettings {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples");
+    ScriptedSettings { script: PathBuf::from(folder).join(name) }
+}
+
+/// A backend and what it is sent to get a reply longer than its channel holds.
+struct Subject {
+    backend: Box<dyn Backend>,
+    ask: fn(u32) -> Vec<BackendInput>,
+}
+
+fn subjects() -> Vec<Subject> {
+    let echo = Echo::new(EchoSettings::STANDARD).expect("the standard settings are right");
+    let scripted = Scripted::new(&shipped("fast.yaml")).expect("the script is right");
+    vec![
+        Subject { backend: Box::new(echo), ask: speak },
+        Subject { backend: Box::new(scripted), ask: speak },
+    ]
+}
+
+/// Ten seconds of a loud tone as turn and generation `n`.
+fn speak(n: u32) -> Vec<BackendInput> {
+    let tone = PcmFrame(std::array::from_fn(|i| if i % 32 < 16 { 8_000 } else { -8_000 }));
+    let mut inputs =
+        vec![BackendInput::Command(BackendCommand::UserSpeechStarted { turn: TurnId(n) })];
+    inputs.extend((0..500).map(|_| BackendInput::Audio(tone)));
+    inputs.push(ended(n));
+    inputs
+}
+
+pub(super) fn ended(n: u32) -> BackendInput {
+    let (turn, generation) = (TurnId(n), Generation(n));
+    BackendInput::Command(BackendCommand::UserTurnEnded { turn, generation })
+}
+
+pub(super) fn cancel(n: u32) -> BackendInput {
+    let (generation, heard) = (Generation(n), Heard::default());
+    BackendInput::Command(BackendCommand::Cancel { generation, heard })
+}
+
+async fn send(session: &BackendSession, inputs: Vec<BackendInput>) {
+    for input in inputs {
+        within(session.input.send(input)).await.expect("the session lives");
+    }
+}
+
+/// Reads until `is_last`, which is returned, after the samples of each generation's audio.
+pub(super) async fn read_until(
+    session: &mut BackendSession,
+    is_last: impl Fn(&BackendEvent) -> bool,
+) -> (Vec<ReplyAudio>, BackendEvent) {
+    let mut audio = Vec::new();
+    loop {
+        match within(session.output.recv()).await.expect("the session lives") {
+            BackendOutput::Audio(block) => audio.push(block),
+            BackendOutput::Event(event) if is_last(&event) => return (audio, event),
+            BackendOutput::Event(_) => {}
+        }
+    }
+}
+
+pub(super) fn started(n: u32) -> impl Fn(&BackendEvent) -> bool {
+    move |event| *event == BackendEvent::ReplyStarted { generation: Generation(n) }
+}
+
+pub(super) fn finished(n: u32) -> impl Fn(&BackendEvent) -> bool {
+    move |event| *event == BackendEvent::ReplyFinished { generation: Generation(n) }
+}
+
+#[tokio::test]
+async fn a_reply_is_tagged_bounded_and_finished() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let mut session = subject.backend.open(context());
+        let (audio, _) = read_until(&mut session, |event| *event == BackendEvent::Ready).await;
+        assert_eq!(audio, [], "{name} speaks unasked");
+        for n in 1..=2 {
+            send(&session, (subject.ask)(n)).await;
+            let (before, _) = read_until(&mut session, started(n)).await;
+            assert_eq!(before, [], "{name}");
+            let (audio, _) = read_until(&mut session, finished(n)).await;
+            assert!(audio.iter().map(|block| block.pcm.len()).sum::<usize>() > 16_000, "{name}");
+            for block in &audio {
+                assert_eq!(block.generation, Generation(n), "{name}");
+                assert_eq!(block.sample_rate_hz, audio[0].sample_rate_hz, "{name}");
+                assert!((1..=BACKEND_BLOCK_SAMPLES_MAX).contains(&block.pcm.len()), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_reply_ends_within_one_block() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let mut session = subject.backend.open(context());
+        send(&session, (subject.ask)(1)).await;
+        read_until(&mut session, started(1)).await;
+        // The reply fills its channel and waits there.
+        within(async {
+            while session.output.len() < BACKEND_OUTPUT_MAX {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        send(&session, vec![cancel(1)]).await;
+        send(&session, (subject.ask)(2)).await;
+        let (audio, _) = read_until(&mut session, started(2)).await;
+        assert!(audio.len() <= BACKEND_OUTPUT_MAX + 1, "{name}: {} blocks came", audio.len());
+        let (audio, _) = read_until(&mut session, finished(2)).await;
+        assert!(audio.iter().all(|block| block.generation == Generation(2)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn cancelling_another_reply_changes_nothing() {
+    for subject in subjects() {
+        let mut session = subject.backend.open(context());
+        send(&session, (subject.ask)(5)).await;
+        send(&session, vec![cancel(4)]).await;
+        let (audio, _) = read_until(&mut session, finished(5)).await;
+        assert!(!audio.is_empty(), "{}", subject.backend.name());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_stopped_reading_fills_its_own_queue() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let session = subject.backend.open(context());
+        let is_full = within(async {
+            for n in 1..20_000 {
+                match session.input.try_send(ended(n)) {
+                    Ok(()) => tokio::task::yield_now().await,
+                    Err(TrySendError::Full(_)) => return true,
+                    Err(TrySendError::Closed(_)) => return false,
+                }
+            }
+            false
+        });
+        assert!(is_full.await, "{name} swallows commands without end");
+    }
+}
+
+#[tokio::test]
+async fn dropping_either_end_ends_the_session() {
+    for subject in subjects() {
+        let session = subject.backend.open(context());
+        send(&session, (subject.ask)(1)).await;
+        let BackendSession { input, mut output } = session;
+        drop(input);
+        within(async { while output.recv().await.is_some() {} }).await;
+
+        let session = subject.backend.open(context());
+        send(&session, (subject.ask)(1)).await;
+        let BackendSession { input, output } = session;
+        drop(output);
+        within(input.closed()).await;
+    }
+}
