@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::limits::EVENTS_MAX;
 use crate::report::{Agent, Event, Line};
 use crate::rtvi::{Meaning, Message};
+use crate::summary::ms;
 
 /// What the caller is to do about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl AgentLog {
             Meaning::TurnBreakdown | Meaning::Other => {}
         }
         if self.agent.events.len() < EVENTS_MAX {
-            let at_ms = now.as_secs_f64() * 1_000.0;
+            let at_ms = ms(now);
             self.agent.events.push(Event { at_ms, kind: message.kind, data: message.data });
         } else {
             self.agent.events_dropped += 1;

@@ -6,7 +6,7 @@ mod running;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 pub use crate::conversation::Progress as TurnProgress;
 use crate::conversation::Utterance;
@@ -39,18 +39,20 @@ pub enum Progress {
 /// An error means that there was no call. A call that connected always gives a report; whether it
 /// worked is [`Report::worked`].
 pub async fn call(options: &CallOptions) -> Result<Report, CallError> {
-    let (sender, _) = mpsc::channel(1);
-    call_with_progress(options, sender).await
+    let (progress, _) = mpsc::channel(1);
+    call_with(options, progress, &Notify::new()).await
 }
 
-/// [`call`], telling how it goes. Progress that is not taken up in time is dropped.
-pub async fn call_with_progress(
+/// [`call`], telling how it goes and to be ended early by `hang_up`: the report is then on what there
+/// was. Progress that is not taken up in time is dropped.
+pub async fn call_with(
     options: &CallOptions,
     progress: mpsc::Sender<Progress>,
+    hang_up: &Notify,
 ) -> Result<Report, CallError> {
     let utterances = utterances(options)?;
     let connected = connect::connect(options, &progress).await?;
-    running::Running::new(options, connected, utterances, progress)?.run().await
+    running::Running::new(options, connected, utterances, progress)?.run(hang_up).await
 }
 
 /// Reads every clip before anything is sent: a bad file is found while nobody waits.

@@ -8,6 +8,8 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::codec::CodecKind;
 use crate::impair::Impairment;
+use crate::level::SOUND_DBFS_DEFAULT;
+use crate::limits::BENCH_CALLS_MAX;
 use crate::options::{CallOptions, Turn};
 
 /// A headless caller for WebRTC voice agents.
@@ -25,6 +27,9 @@ pub enum Command {
     /// Call an agent, say wav files to it, listen, and measure
     #[command(after_help = CALL_HELP)]
     Call(Box<CallArgs>),
+    /// Make many such calls at once and give percentiles
+    #[command(after_help = BENCH_HELP)]
+    Bench(Box<BenchArgs>),
 }
 
 const CALL_HELP: &str = "\
@@ -37,9 +42,43 @@ RTCP reports and leaves the simulated network out.
 Exit status: 0 the call worked, that is, it connected and every turn got a reply; 1 the call failed, \
 or a turn got no reply; 2 bad usage, such as a file that cannot be read.";
 
+const BENCH_HELP: &str = "\
+Exit status: 0 every call worked; 1 a call failed; 2 bad usage.";
+
 /// Arguments of `call`.
 #[derive(Debug, Args)]
 pub struct CallArgs {
+    /// The conversation.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+    /// Record what is heard
+    #[arg(long, value_name = "WAV")]
+    pub record: Option<PathBuf>,
+    /// Record both sides: left the caller, right the agent
+    #[arg(long, value_name = "WAV")]
+    pub record_both: Option<PathBuf>,
+    /// Say nothing while the call goes on
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The conversation of each call.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+    /// How many calls
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=i64::from(BENCH_CALLS_MAX)))]
+    pub calls: u32,
+    /// Begin one call every so many milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 50)]
+    pub stagger: u64,
+}
+
+/// What both commands need to know of a call.
+#[derive(Debug, Args)]
+pub struct TalkArgs {
     /// The server, as http://127.0.0.1:8080, or its whole WHIP address
     pub url: String,
     /// Say this wav file; may be repeated, and mixed with --text, in order
@@ -48,12 +87,6 @@ pub struct CallArgs {
     /// Send this text; may be repeated, and mixed with --say, in order
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
-    /// Record what is heard
-    #[arg(long, value_name = "WAV")]
-    pub record: Option<PathBuf>,
-    /// Record both sides: left the caller, right the agent
-    #[arg(long, value_name = "WAV")]
-    pub record_both: Option<PathBuf>,
     /// Write the report as JSON to this file, or to standard output with -
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -88,7 +121,7 @@ pub struct CallArgs {
     #[arg(long)]
     pub mute: bool,
     /// Louder packets are sound, and speech
-    #[arg(long, value_name = "DBFS", default_value_t = -50.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "DBFS", default_value_t = SOUND_DBFS_DEFAULT, allow_negative_numbers = true)]
     pub sound_dbfs: f64,
     /// Hear so far behind the network; later packets are late
     #[arg(long, value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=1_000))]
@@ -102,9 +135,6 @@ pub struct CallArgs {
     /// The simulated network.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Say nothing while the call goes on
-    #[arg(long, short)]
-    pub quiet: bool,
 }
 
 /// The simulated network, in both directions.
@@ -160,8 +190,7 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// The options of a call, from the arguments and the matches they came from, which alone know the
 /// order of `--say` and `--text`.
-pub fn call_options(args: &CallArgs, matches: &ArgMatches) -> CallOptions {
-    let defaults = CallOptions::new(&args.url);
+pub fn call_options(args: &TalkArgs, matches: &ArgMatches) -> CallOptions {
     let turns = turns(args, matches);
     let listen_ms = args.listen.unwrap_or(if turns.is_empty() { 10_000 } else { 0 });
     CallOptions {
@@ -184,16 +213,14 @@ pub fn call_options(args: &CallArgs, matches: &ArgMatches) -> CallOptions {
         expect_reply: !args.no_reply_expected,
         mute: args.mute,
         impairment: args.network.into(),
-        record: args.record.clone(),
-        record_both: args.record_both.clone(),
         playout_delay_ms: args.playout_delay,
         connect_timeout: Duration::from_millis(args.connect_timeout),
         bind: args.bind,
-        ..defaults
+        ..CallOptions::new(&args.url)
     }
 }
 
-fn turns(args: &CallArgs, matches: &ArgMatches) -> Vec<Turn> {
+fn turns(args: &TalkArgs, matches: &ArgMatches) -> Vec<Turn> {
     let places = |id: &str| matches.indices_of(id).into_iter().flatten();
     let says = places("say").zip(args.say.iter().map(|path| Turn::Say(path.clone())));
     let texts = places("text").zip(args.text.iter().map(|text| Turn::Text(text.clone())));
@@ -202,24 +229,29 @@ fn turns(args: &CallArgs, matches: &ArgMatches) -> Vec<Turn> {
     turns.into_iter().map(|(_, turn)| turn).collect()
 }
 
-/// What the command line asks for.
+/// What the command line asks for, ready to be done.
 #[derive(Debug)]
-pub enum Job {
-    /// One call.
-    Call(Box<CallArgs>, Box<CallOptions>),
+pub struct Job {
+    /// What to do.
+    pub command: Command,
+    /// How each call is made.
+    pub options: CallOptions,
 }
 
 impl Job {
     /// The job in `matches` of [`Cli`].
     pub fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let cli = Cli::from_arg_matches(matches)?;
-        match (cli.command, matches.subcommand()) {
-            (Command::Call(args), Some((_, matches))) => {
-                let options = call_options(&args, matches);
-                Ok(Self::Call(args, Box::new(options)))
-            }
-            (Command::Call(_), None) => unreachable!("the subcommand was just read"),
-        }
+        let Cli { command } = Cli::from_arg_matches(matches)?;
+        let (_, matches) = matches.subcommand().expect("the subcommand was just read");
+        let options = match &command {
+            Command::Call(args) => CallOptions {
+                record: args.record.clone(),
+                record_both: args.record_both.clone(),
+                ..call_options(&args.talk, matches)
+            },
+            Command::Bench(args) => call_options(&args.talk, matches),
+        };
+        Ok(Self { command, options })
     }
 }
 
@@ -232,8 +264,7 @@ mod tests {
         let arguments = arguments.split_whitespace();
         let matches =
             Cli::command().try_get_matches_from(["antiphon-peer"].into_iter().chain(arguments))?;
-        let Job::Call(_, options) = Job::from_matches(&matches)?;
-        Ok(*options)
+        Ok(Job::from_matches(&matches)?.options)
     }
 
     #[test]
@@ -283,6 +314,8 @@ mod tests {
             "call http://h --codec mp3",
             "call http://h --interrupt-after -1",
             "sing http://h",
+            "bench http://h --calls 0",
+            "bench http://h --record a.wav",
         ] {
             assert_eq!(options(arguments).unwrap_err().exit_code(), 2, "{arguments}");
         }

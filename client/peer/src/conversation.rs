@@ -293,6 +293,12 @@ impl Conversation {
             current.interrupted_by = Some(next);
         }
         self.begin_turn(next, now);
+        // The clip's own silence would make the interruption later than it was asked for.
+        if let (Utterance::Clip(Clip { speech: Some(speech), .. }), Phase::Saying { frame, .. }) =
+            (&self.utterances[next], &mut self.phase)
+        {
+            *frame = speech.start;
+        }
     }
 
     fn advance(&mut self, now: Duration) {

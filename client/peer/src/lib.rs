@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cli        arguments -> CallOptions          report, text   what came of it, for programs and people
+//! bench      many calls at once, as percentiles
 //! call       the one loop: owns the clock, the connection and everything below
 //! whip       HTTP: offer in, answer out, hang up        peer, rtcp   the WebRTC stack, adapted to a channel
 //! ------------------------------------------- pure: told the time -------------------------------------------
@@ -22,6 +23,7 @@
 //! ear, after it: a simulated network is part of what is measured, as a real one would be.
 
 pub mod agent_log;
+pub mod bench;
 pub mod call;
 pub mod cli;
 pub mod codec;
@@ -46,7 +48,7 @@ pub mod text;
 pub mod wav;
 pub mod whip;
 
-pub use call::{Progress, call, call_with_progress};
+pub use call::{Progress, call, call_with};
 pub use codec::CodecKind;
 pub use conversation::Manners;
 pub use error::CallError;

@@ -222,4 +222,15 @@ mod tests {
         let bare = Message::parse(r#"{"label":"rtvi-ai","type":"bot-stopped-speaking"}"#).unwrap();
         assert_eq!(bare.data, Value::Null);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_message_is_too_strange(text in r#"[\[\]{}":,a-z0-9\- ]{0,80}"#, kind in "[a-z-]{0,20}") {
+            drop(Message::parse(&text));
+            for data in ["1", "null", "[]", r#"{"type":7}"#, r#"{"type":"floor","generation":-1}"#] {
+                let text = format!(r#"{{"label":"rtvi-ai","type":"{kind}","data":{data}}}"#);
+                drop(Message::parse(&text).map(|message| message.meaning()));
+            }
+        }
+    }
 }

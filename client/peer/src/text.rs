@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::bench::BenchReport;
 use crate::call::{Progress, TurnProgress};
+use crate::measure::percentiles::Percentiles;
 use crate::report::{Report, Turn};
 
 /// One line about how the call goes.
@@ -29,7 +31,13 @@ pub fn summary(report: &Report) -> String {
     let mut out = String::new();
     turns(&mut out, report);
     if let Some(reply) = &report.greeting {
-        line(&mut out, "greeting", format_args!("{:.0} ms of sound", reply.sound_ms));
+        let connected_at_ms = report.connect.offer_ms + report.connect.offer_to_connected_ms;
+        let after_ms = reply.first_sound_at_ms - connected_at_ms;
+        line(
+            &mut out,
+            "greeting",
+            format_args!("{:.0} ms of sound, {after_ms:.0} ms after connecting", reply.sound_ms),
+        );
     }
     let connect = &report.connect;
     line(
@@ -108,7 +116,8 @@ fn streams(out: &mut String, report: &Report) {
         out,
         "received",
         format_args!(
-            "{} packets, {:.1} s of audio; lost {} ({:.1} %), reordered {}, duplicate {}, late {}",
+            "{} packets, {:.1} s of audio; lost {} ({:.1} %), reordered {}, duplicate {}, late {}, \
+             concealed {}",
             received.packets,
             received.audio_ms / 1_000.0,
             received.lost,
@@ -116,6 +125,7 @@ fn streams(out: &mut String, report: &Report) {
             received.reordered,
             received.duplicate,
             received.late,
+            received.concealed,
         ),
     );
     let sent = &report.sent;
@@ -163,6 +173,39 @@ fn streams(out: &mut String, report: &Report) {
     }
 }
 
+/// A bench report as a table.
+pub fn bench_summary(report: &BenchReport) -> String {
+    let mut out = String::new();
+    line_to(&mut out, format_args!("{:<22}  count     p50     p90     p99     max", "ms"));
+    for (name, percentiles) in [
+        ("offer to connected", report.offer_to_connected_ms),
+        ("response latency", report.response_latency_ms),
+        ("barge-in stop", report.barge_in_stop_ms),
+        ("jitter", report.jitter_ms),
+        ("sent late, worst", report.send_late_ms),
+    ] {
+        let Percentiles { count, p50, p90, p99, max } = percentiles;
+        line_to(
+            &mut out,
+            format_args!("{name:<22}  {count:>5}  {p50:>6.1}  {p90:>6.1}  {p99:>6.1}  {max:>6.1}"),
+        );
+    }
+    out.push('\n');
+    line(
+        &mut out,
+        "received",
+        format_args!(
+            "{} packets, lost {}; {} holes > 60 ms",
+            report.packets_received, report.packets_lost, report.holes
+        ),
+    );
+    for (failure, count) in &report.failures {
+        line(&mut out, "failed", format_args!("{count} x {failure}"));
+    }
+    line(&mut out, "result", format_args!("{} of {} calls worked", report.worked, report.calls));
+    out
+}
+
 fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
@@ -174,3 +217,6 @@ fn line(out: &mut String, label: &str, text: std::fmt::Arguments<'_>) {
 fn line_to(out: &mut String, text: std::fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a string takes everything");
 }
+
+#[cfg(test)]
+mod tests;

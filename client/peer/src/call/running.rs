@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep_until;
 
 use super::connect::Connected;
@@ -94,15 +94,15 @@ impl<'a> Running<'a> {
     }
 
     /// Talks and listens until everything is said and heard, then hangs up and reports.
-    pub(super) async fn run(mut self) -> Result<Report, CallError> {
-        let talked = self.talk().await;
+    pub(super) async fn run(mut self, hang_up: &Notify) -> Result<Report, CallError> {
+        let talked = self.talk(hang_up).await;
         tell(&self.progress, Progress::HangingUp);
         self.connected.hang_up().await;
         talked?;
         self.report()
     }
 
-    async fn talk(&mut self) -> Result<(), CallError> {
+    async fn talk(&mut self, hang_up: &Notify) -> Result<(), CallError> {
         if self.connected.is_channel_open {
             self.send_requests().await;
         }
@@ -114,6 +114,7 @@ impl<'a> Running<'a> {
                     Some(event) => self.handle_event(event).await,
                     None => self.end("the connection closed"),
                 },
+                () = hang_up.notified() => self.conversation.end(),
                 () = sleep_until(deadline.into()) => {}
             }
             let now = self.now();

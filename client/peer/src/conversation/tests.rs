@@ -93,14 +93,14 @@ fn an_interruption_is_spoken_over_the_reply_and_ends_it() {
     for (name, sounds, interrupted, answer) in [
         ("yields", &[(900, 1_500), (2_100, 2_500)][..], (900, 1_480), Some((2_100, 2_480))),
         ("a quick answer", &[(900, 1_500), (1_760, 2_500)], (900, 1_480), Some((1_760, 2_480))),
-        ("a pause before it yields", &[(900, 1_340), (1_400, 1_460)], (900, 1_440), None),
+        ("a pause before it yields", &[(900, 1_320), (1_380, 1_440)], (900, 1_420), None),
         ("does not yield", &[(900, 3_500)], (900, 3_480), None),
     ] {
         let utterances = vec![clip(10, Some(0..10)), clip(10, Some(1..10))];
         let (conversation, _) = run(manners, utterances, sounds);
         let [first, second] = conversation.turns() else { panic!("two turns") };
         assert_eq!(first.interrupted_by, Some(1), "{name}");
-        assert_eq!(second.speech_began_at, Some(ms(1_320)), "{name}");
+        assert_eq!(second.speech_began_at, Some(ms(1_300)), "{name}");
         assert_eq!(ends(first.reply.as_ref()), Some(interrupted), "{name}");
         assert_eq!(ends(second.reply.as_ref()), answer, "{name}");
     }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const FRAME: u64 = 960;
@@ -119,4 +121,50 @@ fn the_buffer_is_bounded() {
     }
     let one_more = packet(count, count as u32, 0);
     assert_eq!(playout.push(one_more, 0), Err(Rejected::Overflow));
+}
+
+/// One packet of a hostile stream, and how far the head moves before it.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    sequence: u64,
+    timestamp: u32,
+    arrived_ms: u64,
+    frames: u64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let near = (0_u64..300, 0_u32..300).prop_map(|(sequence, frame)| (sequence, frame * 960));
+    let far = (any::<u16>().prop_map(u64::from), any::<u32>());
+    (prop_oneof![near, far], 0_u64..5_000, 0_u64..4).prop_map(
+        |((sequence, timestamp), arrived_ms, frames)| Step {
+            sequence,
+            timestamp,
+            arrived_ms,
+            frames,
+        },
+    )
+}
+
+proptest! {
+    /// Whatever arrives: the head always moves on, numbers are played in order and once, and nothing
+    /// is played before its place.
+    #[test]
+    fn a_hostile_stream_is_played_in_order_or_not_at_all(
+        steps in prop::collection::vec(step(), 0..200),
+    ) {
+        let mut playout = Playout::new(48_000, 60);
+        let (mut head, mut last) = (0, None);
+        for Step { sequence, timestamp, arrived_ms, frames } in steps {
+            let hostile = Packet { timestamp, ..packet(sequence, 0, arrived_ms) };
+            let _ = playout.push(hostile, head);
+            for (played, place) in play(&mut playout, head, head + frames * FRAME) {
+                prop_assert!(place >= head);
+                if let Some(played) = played {
+                    prop_assert!(last.is_none_or(|last| played > last));
+                    last = Some(played);
+                }
+            }
+            head += frames * FRAME;
+        }
+    }
 }

@@ -8,8 +8,12 @@ use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use antiphon_peer::report::Report;
-use antiphon_peer::{CallError, CallOptions, CodecKind, Impairment, Turn, call};
+use antiphon_peer::bench::bench;
+use antiphon_peer::call::TurnProgress;
+use antiphon_peer::{
+    CallError, CallOptions, CodecKind, Impairment, Progress, Report, Turn, call, call_with,
+};
+use tokio::sync::{Notify, mpsc};
 
 use answerer::{Agent, ENDPOINT, Manner, TONE};
 
@@ -219,4 +223,38 @@ async fn typed_words_are_answered_too() {
     assert!(report.turns[0].response_latency_ms.unwrap() < 300.0, "{:?}", report.turns);
     assert!(report.agent.playout_reports > 0);
     assert_eq!(agent.last_playout_generation(), Some(1));
+}
+
+#[tokio::test]
+async fn a_call_can_be_hung_up_early_and_is_still_reported_on() {
+    let folder = Folder::new("early");
+    let clip = folder.clip();
+    let agent = Agent::start(Manner::default()).await;
+    let (progress, mut happened) = mpsc::channel(16);
+    let hang_up = Notify::new();
+    let options = options(&agent, &[&clip, &clip]);
+    let watch = async {
+        while let Some(what) = happened.recv().await {
+            if what == Progress::Turn(TurnProgress::Answered(0)) {
+                hang_up.notify_one();
+            }
+        }
+    };
+    let (report, ()) = tokio::join!(call_with(&options, progress, &hang_up), watch);
+    let report = report.unwrap();
+    assert!(report.turns[0].reply.is_some() && report.turns[1].speech_began_at_ms.is_none());
+    assert_eq!(report.problem.as_deref(), Some("no reply to turn 2 (clip.wav)"));
+    assert_eq!(agent.ended_calls(), 1);
+}
+
+#[tokio::test]
+async fn many_calls_at_once_are_percentiles() {
+    let folder = Folder::new("bench");
+    let clip = folder.clip();
+    let agent = Agent::start(Manner::default()).await;
+    let report = bench(&options(&agent, &[&clip]), 5, Duration::from_millis(20)).await.unwrap();
+    assert_eq!((report.calls, report.worked), (5, 5), "{:?}", report.failures);
+    assert_eq!(report.response_latency_ms.count, 5);
+    assert!(report.response_latency_ms.p50 > 180.0, "{report:?}");
+    assert!(bench(&options(&agent, &[&clip]), 0, Duration::ZERO).await.is_err());
 }
