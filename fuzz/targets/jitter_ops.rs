@@ -19,9 +19,12 @@ enum Operation {
     Wait {
         ms: u16,
     },
-    /// The packet after the last one, `late` packets early or late.
+    /// So many packets in a row, of 20 ms each or, if `long`, of 120 ms. The first comes `skipped`
+    /// packets after (or before) the one that would be next.
     Next {
         skipped: i8,
+        packets: u8,
+        long: bool,
         marker: bool,
     },
     Any {
@@ -49,13 +52,16 @@ fuzz_target!(|input: (bool, Vec<Operation>)| {
     for operation in operations {
         match operation {
             Operation::Wait { ms } => now += Duration::from_millis(ms.into()),
-            Operation::Next { skipped, marker } => {
-                let step = i16::from(skipped) + 1;
-                sequence = sequence.wrapping_add_signed(step);
-                timestamp = timestamp.wrapping_add_signed(i32::from(step) * SLOT_TICKS as i32);
-                let packet =
-                    Arrival { sequence, timestamp, ticks: SLOT_TICKS, marker, payload: &[1] };
-                let _counted = buffer.push(now, &packet);
+            Operation::Next { skipped, packets, long, marker } => {
+                let ticks = if long { 6 * SLOT_TICKS } else { SLOT_TICKS };
+                sequence = sequence.wrapping_add_signed(skipped.into());
+                timestamp = timestamp.wrapping_add_signed(i32::from(skipped) * ticks as i32);
+                for _ in 0..packets {
+                    let packet = Arrival { sequence, timestamp, ticks, marker, payload: &[1] };
+                    let _counted = buffer.push(now, &packet);
+                    sequence = sequence.wrapping_add(1);
+                    timestamp = timestamp.wrapping_add(ticks);
+                }
             }
             Operation::Any { sequence, timestamp, ticks, length } => {
                 let payload = &payload[..usize::from(length).min(payload.len())];
