@@ -1,69 +1,33 @@
 //! One call's core: uplink, conversation and downlink wired together. `handle_*` in, `poll_*` out.
 //!
+//! ```text
+//! packets -> uplink -> features -> call -> commands ------> backend
+//!              '------ 16 kHz PCM --'--- disposition ------>   |
+//! packets <- downlink <- commands <- call <- events <----------'
+//!              '<------- reply audio, if the call admits it ---'
+//! ```
+//!
 //! One mutation, then drain [`Agent::poll_output`] to `None`, then the next input.
 
-use crate::call::event::{BackendCommand, ClientEvent, EndReason};
-use crate::limits::{ENCODED_FRAME_BYTES_MAX, WIDEBAND_FRAME};
+use std::collections::VecDeque;
+use std::time::Duration;
 
-/// One RTP packet of the user's audio stream, its header already parsed.
-#[derive(Clone, Copy, Debug)]
-pub struct RtpPacket<'a> {
-    /// What the payload is.
-    pub kind: PayloadKind,
-    /// RTP sequence number.
-    pub sequence: u16,
-    /// RTP timestamp, in ticks of the codec's RTP clock.
-    pub timestamp: u32,
-    /// RTP marker bit: for audio, the start of a talk spurt (RFC 3551 §4.1).
-    pub marker: bool,
-    /// The sender's audio level in dBFS, 0 to -127, from the header extension (RFC 6464).
-    pub level_dbfs: Option<i8>,
-    /// The payload, padding removed.
-    pub payload: &'a [u8],
-}
-
-/// What an RTP payload holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayloadKind {
-    /// Audio of the negotiated codec.
-    Audio,
-    /// A telephone event (RFC 4733), at the audio codec's RTP clock rate.
-    TelephoneEvent,
-}
-
-/// One encoded 20 ms frame to send now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncodedFrame {
-    /// RTP timestamp, in ticks of the codec's RTP clock. Advances over silence that is not sent.
-    pub timestamp: u32,
-    /// The first packet of a talk spurt.
-    pub marker: bool,
-    /// RMS level of the frame in dBFS, 0 to -127 (RFC 6464).
-    pub level_dbfs: i8,
-    length: u16,
-    bytes: [u8; ENCODED_FRAME_BYTES_MAX],
-}
-
-impl EncodedFrame {
-    /// A frame holding a copy of `payload`, which the downlink never makes longer than the limit.
-    pub fn new(timestamp: u32, marker: bool, level_dbfs: i8, payload: &[u8]) -> Self {
-        let mut bytes = [0; ENCODED_FRAME_BYTES_MAX];
-        bytes[..payload.len()].copy_from_slice(payload);
-        let length = payload.len() as u16;
-        Self { timestamp, marker, level_dbfs, length, bytes }
-    }
-
-    /// The encoded payload.
-    pub fn payload(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
-
-/// 20 ms of the user's voice for the backend: 16 kHz, mono, signed 16 bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PcmFrame(pub [i16; WIDEBAND_FRAME]);
+use crate::call::event::{
+    BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, Generation,
+    Output,
+};
+use crate::call::settings::CallSettings;
+use crate::call::{Call, CallStats, Timer};
+use crate::dsp::vad::VoiceModel;
+use crate::limits::WIDEBAND_FRAME;
+use crate::media::codec::Codec;
+use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
+pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
+use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStats};
+use crate::time::SessionTime;
 
 /// What a backend is sent, in order.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are audio")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum BackendInput {
     /// The user's voice.
@@ -86,21 +50,242 @@ pub enum AgentOutput {
     End(EndReason),
 }
 
-// The agent itself has this shape (its room fills it in):
-//
-// impl<C: Codec, V: VoiceModel> Agent<C, V> {
-//     pub fn new(settings: AgentSettings, codec: C, voice: V) -> Self
-//     pub fn handle_connected(&mut self, now: SessionTime)           // media may flow: greet
-//     pub fn handle_rtp(&mut self, now: SessionTime, packet: &RtpPacket<'_>)
-//     pub fn handle_round_trip(&mut self, now: SessionTime, rtt: Duration)
-//     pub fn handle_backend(&mut self, now: SessionTime, event: BackendEvent)
-//     pub fn handle_backend_audio(&mut self, now: SessionTime, generation: Generation,
-//                                 sample_rate_hz: u32, pcm: &[i16])
-//     pub fn handle_backend_stuck(&mut self, now: SessionTime)
-//     pub fn handle_client(&mut self, now: SessionTime, command: ClientCommand)
-//     pub fn handle_timeout(&mut self, now: SessionTime)
-//     pub fn wants_backend(&self) -> bool                            // false: the downlink queue is full
-//     pub fn poll_output(&mut self) -> Option<AgentOutput>
-//     pub fn poll_timeout(&self) -> Option<(SessionTime, AgentTimer)>
-//     pub fn stats(&self) -> AgentStats                              // jitter, codec, downlink counters
-// }
+/// How one call behaves. Every room's settings in one place; the configuration maps its keys onto it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentSettings {
+    /// The conversation.
+    pub call: CallSettings,
+    /// The user's audio.
+    pub uplink: UplinkSettings,
+    /// The RTP timestamp of the first packet sent. RFC 3550 §5.1 wants it random, and the core knows
+    /// no chance. Default 0.
+    pub first_timestamp: u32,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        let uplink = UplinkSettings::CONVERSATION;
+        Self { call: CallSettings::default(), uplink, first_timestamp: 0 }
+    }
+}
+
+/// Why the agent wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentTimer {
+    /// 20 ms of the user's audio are due. These slots follow the user's packets, not the downlink's
+    /// clock: waiting for that would delay what the user says by up to 20 ms.
+    Uplink,
+    /// 20 ms of the agent's audio are due.
+    Downlink,
+    /// The conversation waits for something no longer.
+    Call(Timer),
+}
+
+/// What one call has counted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentStats {
+    /// The conversation.
+    pub call: CallStats,
+    /// The user's audio.
+    pub uplink: UplinkStats,
+    /// The agent's audio.
+    pub downlink: DownlinkStats,
+}
+
+/// One call: the user's audio in, the conversation, the agent's audio out.
+#[derive(Debug)]
+pub struct Agent<C, V> {
+    codec: C,
+    uplink: Uplink<V>,
+    call: Call,
+    downlink: Downlink,
+    outputs: VecDeque<AgentOutput>,
+    ended: bool,
+}
+
+impl<C: Codec, V: VoiceModel> Agent<C, V> {
+    /// An agent that waits for its peer to connect. The time is zero.
+    pub fn new(settings: AgentSettings, codec: C, voice: V) -> Self {
+        Self {
+            uplink: Uplink::new(settings.uplink, &codec, voice),
+            call: Call::new(settings.call),
+            downlink: Downlink::new(&codec, settings.first_timestamp),
+            outputs: VecDeque::new(),
+            ended: false,
+            codec,
+        }
+    }
+
+    /// Media may flow: the slots begin, and the greeting if there is one.
+    pub fn handle_connected(&mut self, now: SessionTime) {
+        if !self.ended {
+            self.downlink.start(now);
+            self.call.handle_connected(now);
+            self.follow_call();
+        }
+    }
+
+    /// A packet of the user's audio arrived.
+    pub fn handle_rtp(&mut self, now: SessionTime, packet: &RtpPacket<'_>) {
+        if self.ended {
+            return;
+        }
+        if let Some(key) = self.uplink.handle_rtp(now, packet, &self.codec) {
+            self.handle_client(now, ClientCommand::Dtmf { key });
+        }
+    }
+
+    /// The round trip to the peer was measured.
+    pub fn handle_round_trip(&mut self, _now: SessionTime, rtt: Duration) {
+        self.call.handle_round_trip(rtt);
+    }
+
+    /// The backend said something.
+    pub fn handle_backend(&mut self, now: SessionTime, event: BackendEvent) {
+        self.call.handle_backend(now, event);
+        self.follow_call();
+    }
+
+    /// Reply audio arrived: mono, signed 16 bit.
+    pub fn handle_backend_audio(
+        &mut self,
+        now: SessionTime,
+        generation: Generation,
+        sample_rate_hz: u32,
+        pcm: &[i16],
+    ) {
+        if !self.call.admits(generation) {
+            return;
+        }
+        match self.downlink.push(generation, sample_rate_hz, pcm) {
+            Ok(()) => self.call.handle_reply_audio(now, generation, length(pcm, sample_rate_hz)),
+            Err(rejected) => {
+                let message = refusal(rejected).to_owned();
+                self.call.handle_backend(now, BackendEvent::ReplyFailed { generation, message });
+            }
+        }
+        self.follow_call();
+    }
+
+    /// The backend's input queue is full: it no longer reads.
+    pub fn handle_backend_stuck(&mut self, now: SessionTime) {
+        self.call.handle_backend_stuck(now);
+        self.follow_call();
+    }
+
+    /// The user's client asked for something.
+    pub fn handle_client(&mut self, now: SessionTime, command: ClientCommand) {
+        self.call.handle_client(now, command);
+        self.follow_call();
+    }
+
+    /// A deadline of [`Agent::poll_timeout`] was reached.
+    ///
+    /// The user is heard first: what is decided of a frame concerns the packet that goes out next,
+    /// and a turn that ends now ends with this frame.
+    pub fn handle_timeout(&mut self, now: SessionTime) {
+        while !self.ended
+            && let Some(frame) = self.uplink.poll_frame(now, &mut self.codec)
+        {
+            self.hear(now, frame);
+        }
+        self.call.handle_timeout(now);
+        self.follow_call();
+        while !self.ended
+            && let Some(slot) = self.downlink.poll_slot(now, &mut self.codec)
+        {
+            self.outputs.extend(slot.packet.map(AgentOutput::Packet));
+            self.call.handle_sent(now, &slot.sent);
+            self.follow_call();
+        }
+    }
+
+    /// Whether the backend may be read: the downlink queue has room for a block.
+    pub fn wants_backend(&self) -> bool {
+        self.downlink.wants_more()
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<AgentOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Agent::handle_timeout`] wants to be called next, and why.
+    pub fn poll_timeout(&self) -> Option<(SessionTime, AgentTimer)> {
+        if self.ended {
+            return None;
+        }
+        let uplink = self.uplink.next_slot().map(|at| (at, AgentTimer::Uplink));
+        let downlink = self.downlink.next_slot().map(|at| (at, AgentTimer::Downlink));
+        let call = self.call.poll_timeout().map(|(at, timer)| (at, AgentTimer::Call(timer)));
+        [uplink, downlink, call].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// The conversation, to be looked at.
+    pub const fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> AgentStats {
+        AgentStats {
+            call: *self.call.stats(),
+            uplink: self.uplink.stats(),
+            downlink: self.downlink.stats(),
+        }
+    }
+
+    fn hear(&mut self, now: SessionTime, frame: UplinkFrame) {
+        let disposition = self.call.handle_frame(now, &frame.features);
+        // What is released from the held ring is older than this frame.
+        self.follow_call();
+        match disposition {
+            Disposition::Forward => self.send_to_backend(BackendInput::Audio(frame.pcm)),
+            Disposition::ForwardSilence => {
+                self.send_to_backend(BackendInput::Audio(PcmFrame([0; WIDEBAND_FRAME])));
+            }
+            Disposition::Hold => self.uplink.hold(frame.pcm, Keep::PreRoll),
+            Disposition::Drop => self.uplink.forget_held(),
+        }
+    }
+
+    /// Does what the conversation decided.
+    fn follow_call(&mut self) {
+        while let Some(output) = self.call.poll_output() {
+            match output {
+                Output::Backend(command) => self.send_to_backend(BackendInput::Command(command)),
+                Output::ReleaseHeld => {
+                    while let Some(pcm) = self.uplink.release() {
+                        self.send_to_backend(BackendInput::Audio(pcm));
+                    }
+                }
+                Output::Downlink(command) => self.downlink.command(command),
+                Output::Client(event) => self.outputs.push_back(AgentOutput::Client(event)),
+                Output::End(reason) => {
+                    self.ended = true;
+                    self.outputs.push_back(AgentOutput::End(reason));
+                }
+            }
+        }
+    }
+
+    fn send_to_backend(&mut self, input: BackendInput) {
+        self.outputs.push_back(AgentOutput::Backend(input));
+    }
+}
+
+/// How long audio lasts, to the nanosecond below.
+fn length(pcm: &[i16], sample_rate_hz: u32) -> Duration {
+    let nanos = pcm.len() as u64 * 1_000_000_000 / u64::from(sample_rate_hz.max(1));
+    Duration::from_nanos(nanos)
+}
+
+/// Why a reply cannot go on whose audio the downlink refused.
+const fn refusal(rejected: Rejected) -> &'static str {
+    match rejected {
+        Rejected::Stale => "the reply is no longer played",
+        Rejected::Full => "the backend sent more audio than is queued",
+        Rejected::BadRate => "the backend sent audio at a rate that is not played, or changed it",
+        Rejected::TooLong => "the backend sent a block of audio that is too long",
+    }
+}

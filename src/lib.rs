@@ -1,16 +1,114 @@
 //! Antiphon: a WebRTC media agent for voice products.
+//!
+//! # Bird's eye
+//!
+//! A caller offers SDP over HTTP; an agent peer answers, joins the call, and holds a conversation: it
+//! hears through a jitter buffer, detects speech, decides whose turn it is, passes the user's voice to
+//! a [`backend`], and plays what the backend says, until the user interrupts.
+//!
+//! A voice agent is a small real-time controller: two audio clocks, one network, one slow and jittery
+//! model, and a human who interrupts. Its bugs are orderings. So **logic is pure and told the time; the
+//! shell is thin and boring.** If a bug needs a `sleep` to be reproduced, the logic is in the wrong
+//! room.
+//!
+//! ```text
+//!             HTTP                 UDP, TCP                                  providers
+//!               |                     |                                          |
+//!     [signaling crate]      [peer::webrtc] <----- [peer::driver] -----> [backend::*]
+//!               |                              one loop a call
+//!           [server] ---------------------------------'
+//!  shell  ------------------------------------------------------------------------------
+//!  pure                                  [agent]
+//!                     [media::uplink]  [call]  [media::downlink]
+//!                      [rtp]   [dsp]
+//! ```
+//!
+//! # Code map
+//!
+//! Pure: no clock, randomness, environment, files, threads, channels, locks or async. These compile with
+//! `--no-default-features`, where no async runtime, network or provider crate is in the graph.
+//!
+//! | room | owns |
+//! |---|---|
+//! | [`limits`] | every bound and fixed rate, its reason and what happens at it |
+//! | [`time`] | [`time::SessionTime`], and [`time::Timers`]: all deadlines of a machine in one table |
+//! | [`yaml`] | YAML with places, decoded so that every mistake is told at once |
+//! | [`script`] | what a scripted backend plays |
+//! | [`rtp`] | packet order and arrival: the jitter buffer, RTCP arithmetic, telling datagrams apart |
+//! | [`sdp`] | offers and trickle fragments, read into types; answers written from them |
+//! | [`dsp`] | frames, levels, gain, resampling, G.711, noise suppression, voice probability |
+//! | [`call`] | the conversation: speech, endpoint, floor, playout ledger, turn metrics |
+//! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
+//! | [`rtvi`] | the messages of the data channel |
+//! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
+//!
+//! Shell:
+//!
+//! | room | owns |
+//! |---|---|
+//! | [`backend`] | the speech-to-speech port and its adapters: local, scripted, echo |
+//! | [`peer`] | what carries media: the sockets, the WebRTC session, and the one loop of a call |
+//! | [`config`] | file, environment and command line to [`config::Config`] |
+//! | [`server`] | calls and sessions, admission, drain; implements the port that the signaling crate calls |
+//! | [`telemetry`] | logs |
+//!
+//! Beside them: the crate `signaling` (HTTP; SDP is an opaque string to it), `client/peer` (the headless
+//! caller, which shares no code with the agent so that it can contradict it), `client/web` (the browser
+//! SDK and page), `tests`, `fuzz`, `deploy`.
+//!
+//! # Invariants
+//!
+//! - Who may know whom stands in `tests/tidy.rs`; a new arrow is a commit of its own. `rtp`, `dsp` and
+//!   `call` do not know each other. No PCM enters a state machine: decisions take features.
+//! - One owner per outside world: `rtc::` only in `peer::webrtc`, `axum::` only in `signaling`, `opus::`
+//!   only in `media::opus`, `ort::` only in `dsp::silero`, the environment only in `config`.
+//! - One mutation, then a full drain of `poll_*`, then the next input. There are no callbacks.
+//! - Only the floor opens and closes turns and generations. Whatever carries an old generation is dropped,
+//!   in one place.
+//! - Every waiting state has an armed timer: no state can wait for ever.
+//! - Everything is bounded and named in [`limits`]. No lock, allocation or unbounded queue on the per-frame
+//!   path without a measured reason beside it.
+//! - Refusals of outside input are values that are counted; a panic means a bug and ends one call.
+//! - User words and audio are in no log message.
+//!
+//! # Two walks
+//!
+//! **A frame, socket to backend.** A datagram arrives at the one UDP socket; the endpoint finds its call by
+//! ICE user name, then by address, and queues it with `try_send`. The call's loop wakes, reads the clock
+//! once, and hands it to the WebRTC session, which yields an RTP packet; `agent.handle_rtp` lets the jitter
+//! buffer file it. At the next 20 ms slot `agent.handle_timeout` takes a frame out (decoded, repaired by
+//! FEC or concealed), suppresses noise if asked to, resamples to 16 kHz, asks Silero, and so has
+//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-
+//! roll), or drop it. Forwarded frames go into the bounded channel of the backend; a full one means that
+//! the backend is stuck, and the call is told so with a value.
+//!
+//! **An interruption.** The user speaks during the agent's turn. Once the voice has lasted the configured
+//! time, the floor commits: the downlink fades within a frame and forgets what was queued, the backend is
+//! told to cancel the reply and how much of it was heard, the held pre-roll is released to it ahead of what
+//! follows, and the floor is the user's. Whatever the backend still sends of that reply carries an old
+//! generation.
 
-// ---- pure: no clock, randomness, environment, files, threads, channels, locks or async ----
+// ---- pure ----
 pub mod agent;
 pub mod call;
 pub mod dsp;
 pub mod limits;
 pub mod media;
 pub mod rtp;
+pub mod rtvi;
 pub mod script;
+pub mod sdp;
 pub mod time;
 pub mod yaml;
 
 // ---- shell: async, sockets, providers ----
 #[cfg(feature = "shell")]
 pub mod backend;
+#[cfg(feature = "shell")]
+pub mod config;
+#[cfg(feature = "shell")]
+pub mod peer;
+#[cfg(feature = "shell")]
+pub mod server;
+#[cfg(feature = "shell")]
+pub mod telemetry;

@@ -34,6 +34,10 @@ pub const JITTER_DEPTH_MS_MIN: u32 = 20;
 pub const JITTER_DEPTH_MS_MAX: u32 = 400;
 /// Packets held at most: two seconds of 20 ms packets. One more and the oldest is dropped, counted.
 pub const JITTER_PACKETS_MAX: usize = 100;
+/// Audio held at most, which is what bounds long packets. Beyond it the oldest is dropped, counted.
+pub const JITTER_HELD_MS_MAX: u32 = 2_000;
+/// Bytes of one RTP payload: a full Ethernet frame. A longer one is dropped, counted.
+pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_500;
 
 // ==== Uplink and downlink ====
 
@@ -42,11 +46,17 @@ pub const JITTER_PACKETS_MAX: usize = 100;
 pub const PRE_ROLL_MS: u32 = 500;
 /// User audio held back while an interruption is being judged, at most. The oldest is overwritten.
 pub const HELD_MS_MAX: u32 = 3_000;
+/// Uplink slots made up for when the driver wakes late. Older ones are skipped, counted.
+pub const UPLINK_BEHIND_MS_MAX: u32 = 1_000;
 /// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
 /// bounded channel then pushes back on it.
 pub const DOWNLINK_QUEUE_MS_MAX: u32 = 120_000;
-/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160.
-pub const ENCODED_FRAME_BYTES_MAX: usize = 512;
+/// Downlink slots made up for when the loop wakes late: a burst that a receiver's jitter buffer of
+/// 60 ms still holds. Older slots are skipped, counted; no audio is skipped with them.
+pub const DOWNLINK_CATCH_UP_SLOTS_MAX: u64 = 3;
+/// Bytes of one encoded outgoing frame: 20 ms of Opus at 128 kb/s is 320, of G.711 160, of the
+/// simulations' raw 16 kHz PCM 640.
+pub const ENCODED_FRAME_BYTES_MAX: usize = 640;
 
 // ==== Channels ====
 
@@ -60,6 +70,13 @@ pub const BACKEND_INPUT_MAX: usize = 256;
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
 pub const BACKEND_BLOCK_SAMPLES_MAX: usize = 9_600;
+/// Datagrams of one call that came before its path was chosen (the first DTLS flight, media during an
+/// ICE restart) and are kept until it is. The oldest is dropped, counted.
+pub const EARLY_DATAGRAMS_MAX: usize = 64;
+/// Outgoing frames kept while an ICE restart has no path yet: half a second. The oldest is dropped.
+pub const HELD_FRAMES_MAX: usize = 25;
+/// Source addresses bound to one call at a time. The oldest is forgotten.
+pub const CALL_ADDRESSES_MAX: usize = 16;
 /// Events that a backend has not handed over yet. At the limit it stops reading its input, whose
 /// bounded channel then tells the call that it is stuck.
 pub const BACKEND_EVENTS_WAITING_MAX: usize = 32;
@@ -97,10 +114,69 @@ pub const CALL_CONTROL_MAX: usize = 16;
 
 /// The largest SDP or fragment accepted, in bytes. A browser's audio offer is 3 to 8 KiB.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
+/// Media sections read of one offer; one with more is refused. A browser that asks for audio, video,
+/// a screen and data has four.
+pub const MEDIA_SECTIONS_MAX: usize = 16;
+/// Remote ICE candidates used of one call; further ones are passed over. Each of them is sent checks,
+/// so the number bounds what a hostile offer can make us send, and where to.
+pub const ICE_CANDIDATES_MAX: usize = 16;
 /// The largest data-channel message accepted, in bytes; a larger one is answered with an error.
 pub const DATA_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Characters of one typed user text.
 pub const USER_TEXT_CHARS_MAX: usize = 4_000;
+/// Typed texts that wait for the agent to finish. One more is refused with an error event.
+pub const WAITING_TEXTS_MAX: usize = 8;
+/// Telephone keys collected into one turn. One more ends the turn with those pressed so far.
+pub const KEYS_MAX: usize = 32;
+/// Characters of one reply's text kept to say what of it was heard: half an hour of speech. The
+/// rest is passed on and not kept, counted.
+pub const REPLY_TEXT_CHARS_MAX: usize = 32_000;
+/// Characters of a data-channel message's id. A longer one is refused, since replies repeat it.
+pub const MESSAGE_ID_CHARS_MAX: usize = 64;
+/// Telephone keys in one data-channel message. More are refused: nobody dials that fast.
+pub const DTMF_KEYS_MAX: usize = 32;
+/// Characters of text in one outgoing data-channel message. Longer text is sent in pieces.
+pub const MESSAGE_TEXT_CHARS_MAX: usize = 1_200;
+/// Pieces of one reply whose progress is told to the client. Later ones are shown, but never marked
+/// as completely spoken.
+pub const REPLY_SEGMENTS_MAX: usize = 512;
+
+/// The largest data-channel message that clients are told they may send, in bytes. More than is
+/// accepted, so that a message that is too long can be answered instead of failing at the sender.
+pub const SCTP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Data channels of one call. One more is closed at once.
+pub const DATA_CHANNELS_MAX: usize = 8;
+/// Bytes waiting in one call's data channel. Beyond it messages to the client are dropped, counted:
+/// a client that does not read must not grow us.
+pub const DATA_BUFFERED_BYTES_MAX: usize = 256 * 1024;
+/// Messages kept for a client whose data channel is not open yet, or that has not said that it is
+/// ready. The oldest is dropped, counted.
+pub const CLIENT_MESSAGES_HELD_MAX: usize = 50;
+/// The largest datagram, and the largest packet in an ICE-TCP stream, in bytes. WebRTC keeps below
+/// an Ethernet frame; a longer one is dropped (UDP) or ends the connection (TCP).
+pub const DATAGRAM_BYTES_MAX: usize = 2_048;
+
+// ==== Sockets ====
+
+/// The receive buffer asked for on the UDP socket, in bytes: half a second of 1 000 calls.
+pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// ICE-TCP connections of all calls. One more is closed at once.
+pub const TCP_CONNECTIONS_MAX: usize = 1_024;
+/// ICE-TCP connections of one call. One more is closed at once.
+pub const CALL_TCP_CONNECTIONS_MAX: usize = 4;
+/// An ICE-TCP connection must name a call by then.
+pub const TCP_FIRST_PACKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// An ICE-TCP connection on which nothing came for this long is closed. Browsers check a spare path
+/// every 25 s.
+pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A write to an ICE-TCP connection that takes longer ends it.
+pub const TCP_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Packets waiting to be written to one ICE-TCP connection. A full queue drops the packet, counted.
+pub const TCP_OUTPUT_MAX: usize = 64;
+/// Host addresses offered as candidates.
+pub const HOST_ADDRESSES_MAX: usize = 8;
+
+// ==== Configuration ====
 
 /// The largest YAML text read, in bytes. A configuration of a hundred agents is a tenth of it.
 pub const YAML_BYTES_MAX: usize = 256 * 1024;
@@ -124,10 +200,25 @@ pub const SCRIPT_WAV_SAMPLES_MAX: usize = 20 * 60 * 48_000;
 
 // ==== Calls ====
 
+/// The most calls that a configuration may permit.
+pub const CALLS_MAX: usize = 10_000;
 /// A call that has not connected by then is ended.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer from which nothing at all came for this long has vanished.
 pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(8);
+
+// ==== Sessions ====
+
+/// Sessions known at once; one more is answered 503.
+pub const SESSIONS_MAX: usize = 10_000;
+/// How long a session can still be looked up after it ended.
+pub const ENDED_SESSION_KEPT: Duration = Duration::from_secs(600);
+/// The longest life a join token may be given.
+pub const SESSION_TTL_MAX: Duration = Duration::from_secs(3_600);
+/// The life of a join token when nobody says otherwise.
+pub const SESSION_TTL_DEFAULT: Duration = Duration::from_secs(60);
+/// How long running calls are given to end when the server is asked to stop.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(10);
 
 const _: () = assert!(JITTER_DEPTH_MS_MIN >= FRAME_MS, "a target below one frame cannot be met");
 const _: () = assert!(
@@ -138,4 +229,8 @@ const _: () = assert!(PRE_ROLL_MS <= HELD_MS_MAX, "the pre-roll lives in the hel
 const _: () = assert!(
     BACKEND_INPUT_MAX as u32 * FRAME_MS > HELD_MS_MAX,
     "releasing the held audio at once must fit the backend's queue"
+);
+const _: () = assert!(
+    2 * 6 * MESSAGE_TEXT_CHARS_MAX + 1_024 <= DATA_MESSAGE_BYTES_MAX,
+    "a message may hold a text twice, JSON needs up to six bytes a character, then its envelope"
 );

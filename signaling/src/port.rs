@@ -1,5 +1,6 @@
 //! What this crate asks of whoever carries the calls.
 
+use std::fmt;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
@@ -52,8 +53,8 @@ pub struct Offer {
     pub authority: Authority,
 }
 
-/// On whose authority a request is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// On whose authority a request is made. Tokens are left out of the `Debug` form.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Authority {
     /// The server has no access key: anyone who can reach it (loopback by default) may.
     Open,
@@ -62,6 +63,16 @@ pub enum Authority {
     /// The request carried a bearer token that is not the access key: perhaps a join token, which
     /// the port redeems.
     JoinToken(String),
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Open => "Open",
+            Self::AccessKey => "AccessKey",
+            Self::JoinToken(_) => "JoinToken(..)",
+        })
+    }
 }
 
 /// The accepted offer.
@@ -113,13 +124,23 @@ pub struct SessionRequest {
     pub ttl: Option<Duration>,
 }
 
-/// A registered session.
-#[derive(Clone, Debug)]
+/// A registered session. The token is left out of the `Debug` form.
+#[derive(Clone)]
 pub struct Session {
     pub id: String,
     /// Admits one call, until `expires_at`.
     pub join_token: String,
     pub expires_at: SystemTime,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Session")
+            .field("id", &self.id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A session as it stands.
@@ -145,14 +166,25 @@ pub enum SessionState {
     Ended,
 }
 
-/// A STUN or TURN server for the client, in the form of `RTCIceServer` (W3C WebRTC §4.2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A STUN or TURN server for the client, in the form of `RTCIceServer` (W3C WebRTC §4.2.2). The
+/// credential is left out of the `Debug` form.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct IceServer {
     pub urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a request was refused. The HTTP status follows from the variant.

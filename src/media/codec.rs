@@ -4,15 +4,25 @@ use std::fmt;
 
 /// A mono audio codec, decoder and encoder of one call.
 ///
-/// PCM is `f32` in -1 to 1 at [`Codec::sample_rate_hz`].
+/// PCM is `f32` in -1 to 1. The two directions may run at different rates: Opus decodes straight to
+/// the rate that is asked for, which is cheaper than decoding at 48 kHz and resampling.
 pub trait Codec {
-    /// The rate of decoded and encoded PCM.
-    fn sample_rate_hz(&self) -> u32;
+    /// The rate of decoded PCM: 8, 16 or 48 kHz.
+    fn decode_rate_hz(&self) -> u32;
+
+    /// The rate of PCM to encode: 8, 16 or 48 kHz.
+    fn encode_rate_hz(&self) -> u32;
 
     /// The rate of RTP timestamps, which for Opus is always 48 kHz whatever it decodes to.
     fn rtp_clock_hz(&self) -> u32;
 
-    /// How many samples (at [`Codec::sample_rate_hz`]) a packet holds, without decoding it.
+    /// Whether packets may carry a copy of the packet before them (in-band FEC), so that it pays to
+    /// wait for the next one when one is lost.
+    fn carries_fec(&self) -> bool {
+        false
+    }
+
+    /// How many samples (at [`Codec::decode_rate_hz`]) a packet holds, without decoding it.
     fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError>;
 
     /// Decodes a packet into the front of `pcm` and returns how many samples it held.

@@ -1,0 +1,96 @@
+// Shows where the time of a turn went, and the turns before it.
+
+import { element } from './dom.js';
+import { axis, bars, duration } from './latency.js';
+
+/** Older turns are forgotten. */
+const TURNS_MAX = 50;
+
+export class Waterfall {
+  #parts;
+  #turns = [];
+  #chosen = null;
+
+  /** @param {{chart: HTMLElement, figure: HTMLElement, empty: HTMLElement, turns: HTMLElement}} parts */
+  constructor(parts) {
+    this.#parts = parts;
+  }
+
+  clear() {
+    this.#turns = [];
+    this.#chosen = null;
+    this.#parts.empty.hidden = false;
+    for (const part of ['chart', 'figure', 'turns']) this.#parts[part].replaceChildren();
+  }
+
+  /** Shows a turn, with the network as it was when the reply came. */
+  add(turn, network) {
+    const wasNewest = this.#chosen === null || this.#chosen === this.#turns.at(-1);
+    const shown = { turn, bars: bars(turn, network) };
+    if (shown.bars.length === 0) return;
+    this.#turns.push(shown);
+    if (this.#turns.length > TURNS_MAX) this.#turns.shift();
+    if (wasNewest) this.#chosen = shown;
+    this.#parts.empty.hidden = true;
+    this.#show();
+  }
+
+  #show() {
+    const { chart, figure, turns } = this.#parts;
+    const total = end(this.#chosen);
+    const { endMs, ticks } = axis(total);
+    chart.replaceChildren(
+      ...this.#chosen.bars.flatMap((bar) => row(bar, endMs, ticks)),
+      element('div', { class: 'axis' }, ...ticks.map((ms) => tick(ms, endMs))),
+    );
+    figure.replaceChildren(
+      duration(total),
+      element('small', {}, ` ${this.#chosen.bars.at(-1).label.toLowerCase()}, turn ${this.#chosen.turn.turn}`),
+    );
+    const longest = Math.max(...this.#turns.map(end));
+    const items = this.#turns.length > 1 ? this.#turns.map((shown) => this.#item(shown, longest)) : [];
+    turns.replaceChildren(...items.reverse());
+  }
+
+  #item(shown, longest) {
+    const lanes = shown.bars.map((bar) => lane(bar, longest));
+    const button = element(
+      'button',
+      { class: 'turn', type: 'button' },
+      element('span', {}, `Turn ${shown.turn.turn}`),
+      element('span', { class: 'turn-bar' }, ...lanes),
+      element('span', { class: 'turn-time' }, duration(end(shown))),
+    );
+    button.setAttribute('aria-current', String(shown === this.#chosen));
+    button.addEventListener('click', () => {
+      this.#chosen = shown;
+      this.#show();
+    });
+    return element('li', {}, button);
+  }
+}
+
+function end({ bars: shown }) {
+  return Math.max(...shown.map(({ toMs }) => toMs));
+}
+
+function row(bar, endMs, ticks) {
+  const name = element('span', { class: 'step-name', title: bar.about }, bar.label);
+  const space = element('div', { class: 'lane', vars: { tick: `${100 / (ticks.length - 1)}%` } }, lane(bar, endMs));
+  const time = element('span', { class: 'step-time' }, duration(bar.toMs));
+  return [name, space, time];
+}
+
+function lane({ key, fromMs, toMs }, endMs) {
+  return element('span', {
+    class: `lane-bar step-${key}`,
+    vars: { from: fromMs / endMs, to: toMs / endMs },
+  });
+}
+
+function tick(ms, endMs) {
+  // One unit for the whole axis, said once, at its end.
+  const [value, unit] = endMs >= 2_000 ? [ms / 1000, 's'] : [ms, 'ms'];
+  const text = ms === endMs ? `${value} ${unit}` : `${value}`;
+  return element('span', { vars: { from: ms / endMs } }, text);
+}

@@ -1,0 +1,262 @@
+//! One reply, from being asked for to being closed, and the floor's side of it.
+
+use std::mem;
+use std::time::Duration;
+
+use super::{Floor, State};
+use crate::call::Timer;
+use crate::call::effects::Effects;
+use crate::call::event::{
+    BackendCommand, BackendEvent, ClientEvent, DownlinkCommand, Generation, Playout, SentFrame,
+};
+use crate::call::metrics::TurnClock;
+use crate::call::playout::{HeardSource, Ledger};
+use crate::time::SessionTime;
+
+/// Level from which a sent frame is heard as sound. Room noise in a recorded voice is below it.
+const AUDIBLE_DBFS: f32 = -60.0;
+
+/// A reply that is open.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    generation: Generation,
+    /// The turn it answers; `None` for a greeting or an announcement.
+    pub(super) clock: Option<TurnClock>,
+    ledger: Ledger,
+    /// The backend has made all of it.
+    finished: bool,
+    /// A frame with sound was sent.
+    sounding: bool,
+}
+
+impl Reply {
+    pub(super) fn new(generation: Generation, clock: Option<TurnClock>) -> Self {
+        Self { generation, clock, ledger: Ledger::default(), finished: false, sounding: false }
+    }
+
+    /// Whether what is made for `generation` still belongs to it.
+    pub(super) fn accepts(&self, generation: Generation) -> bool {
+        self.generation == generation && !self.finished
+    }
+
+    /// Tells everybody that it ends here, `delay` before the user has heard all that was sent.
+    pub(super) fn cancel(self, now: SessionTime, delay: Duration, effects: &mut Effects) {
+        let generation = self.generation;
+        let (heard, source) = self.ledger.heard(now, delay);
+        match source {
+            HeardSource::Reported => effects.stats.heard_reported += 1,
+            HeardSource::Estimated => effects.stats.heard_estimated += 1,
+        }
+        if !self.ledger.queued().is_zero() {
+            effects.downlink(DownlinkCommand::Flush);
+        }
+        effects.backend(BackendCommand::Cancel { generation, heard: heard.clone() });
+        if self.sounding {
+            let interrupted = true;
+            effects.client(ClientEvent::BotStoppedSpeaking { generation, interrupted, heard });
+        }
+    }
+
+    /// Tells everybody that it was sent to its end.
+    pub(super) fn close(self, effects: &mut Effects) {
+        let generation = self.generation;
+        let heard = self.ledger.heard_in_full();
+        effects.backend(BackendCommand::Played { generation, heard: heard.clone() });
+        if self.sounding {
+            let interrupted = false;
+            effects.client(ClientEvent::BotStoppedSpeaking { generation, interrupted, heard });
+        }
+    }
+
+    /// The first frame with sound was sent: what the turn took is known.
+    fn begin_to_sound(&mut self, now: SessionTime, effects: &mut Effects) {
+        self.sounding = true;
+        let generation = self.generation;
+        effects.client(ClientEvent::BotStartedSpeaking { generation });
+        if let Some(clock) = &self.clock {
+            let metrics = clock.measure(generation, now);
+            effects.client(ClientEvent::Turn(metrics));
+            effects.backend(BackendCommand::Measured(metrics));
+        }
+    }
+}
+
+impl Floor {
+    /// The backend is set up: from now on it can be late.
+    pub(in crate::call) fn set_backend_ready(&mut self, now: SessionTime, effects: &mut Effects) {
+        self.backend_ready = true;
+        if matches!(self.state, State::Thinking { .. }) {
+            effects.timers.arm(Timer::Reply, now + self.reply_timeout);
+        }
+    }
+
+    /// Reply audio of this length was queued.
+    pub(in crate::call) fn reply_audio(
+        &mut self,
+        now: SessionTime,
+        generation: Generation,
+        duration: Duration,
+        effects: &mut Effects,
+    ) {
+        let Some(reply) = self.admit(generation, &mut effects.stats) else { return };
+        if duration.is_zero() {
+            return;
+        }
+        reply.ledger.note_queued(duration);
+        if let Some(clock) = &mut reply.clock {
+            clock.note_audio(now);
+        }
+        match mem::take(&mut self.state) {
+            State::Thinking { reply } => self.enter(now, State::Agent { reply }, effects),
+            other => self.state = other,
+        }
+        self.sign_of_life(now, effects);
+    }
+
+    /// What the backend says of a reply.
+    pub(in crate::call) fn reply_event(
+        &mut self,
+        now: SessionTime,
+        event: BackendEvent,
+        effects: &mut Effects,
+    ) {
+        let Some(generation) = generation_of(&event) else { return };
+        let Some(reply) = self.admit(generation, &mut effects.stats) else { return };
+        match event {
+            BackendEvent::ReplyStarted { .. } => {
+                effects.client(ClientEvent::ReplyStarted { generation });
+            }
+            BackendEvent::ReplyText { text, .. } => {
+                if !reply.ledger.note_text(&text) {
+                    effects.stats.text_overflows += 1;
+                }
+                if let Some(clock) = &mut reply.clock {
+                    clock.note_text(now);
+                }
+                effects.client(ClientEvent::ReplyText { generation, text });
+            }
+            BackendEvent::ToolCall { call_id, name, arguments, .. } => {
+                effects.client(ClientEvent::ToolCall { generation, call_id, name, arguments });
+            }
+            BackendEvent::ReplyFinished { .. } => {
+                reply.ledger.note_complete();
+                effects.client(ClientEvent::ReplyFinished { generation });
+                self.finish(now, effects);
+            }
+            BackendEvent::ReplyFailed { message, .. } => {
+                effects.complain(message);
+                self.finish(now, effects);
+            }
+            BackendEvent::Ready
+            | BackendEvent::UserTranscript { .. }
+            | BackendEvent::WantsToSpeak
+            | BackendEvent::Failed { .. }
+            | BackendEvent::HangUp { .. } => {}
+        }
+        self.sign_of_life(now, effects);
+    }
+
+    /// No more of the open reply will come. What is queued is still played; a reply without audio is
+    /// over.
+    pub(in crate::call) fn finish(&mut self, now: SessionTime, effects: &mut Effects) {
+        match mem::take(&mut self.state) {
+            State::Thinking { reply } => self.close(now, reply, effects),
+            State::Agent { mut reply } => {
+                reply.finished = true;
+                effects.downlink(DownlinkCommand::Finish { generation: reply.generation });
+                self.state = State::Agent { reply };
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// A downlink frame left the host.
+    pub(in crate::call) fn sent(
+        &mut self,
+        now: SessionTime,
+        sent: &SentFrame,
+        effects: &mut Effects,
+    ) {
+        let State::Agent { reply } = &mut self.state else { return };
+        if sent.generation != Some(reply.generation) {
+            return;
+        }
+        reply.ledger.note_sent(now, sent.queued);
+        if !reply.sounding && sent.level_dbfs >= AUDIBLE_DBFS {
+            reply.begin_to_sound(now, effects);
+        }
+        let over = reply.finished && sent.queued.is_zero();
+        self.sign_of_life(now, effects);
+        match mem::take(&mut self.state) {
+            State::Agent { reply } if over => self.close(now, reply, effects),
+            other => self.state = other,
+        }
+    }
+
+    /// The client says what it played.
+    pub(in crate::call) fn played(
+        &mut self,
+        now: SessionTime,
+        report: &Playout,
+        effects: &mut Effects,
+    ) {
+        let State::Agent { reply } = &mut self.state else { return };
+        if report.generation == reply.generation && !reply.ledger.note_report(now, report) {
+            effects.stats.playout_lies += 1;
+        }
+    }
+
+    /// The backend showed no sign of life for too long. A reply that it had finished, and that the
+    /// downlink never came to the end of, is simply over.
+    pub(in crate::call) fn give_up(&mut self, now: SessionTime, effects: &mut Effects) {
+        let reply = match mem::take(&mut self.state) {
+            State::Agent { reply } if reply.finished => return self.close(now, reply, effects),
+            State::Thinking { reply } => {
+                effects.stats.reply_timeouts += 1;
+                let waited = self.reply_timeout.as_secs_f32();
+                effects.complain(format!("the backend did not answer within {waited} s"));
+                reply
+            }
+            State::Agent { reply } => {
+                effects.stats.stalls += 1;
+                let waited = self.stall_timeout.as_secs_f32();
+                effects.complain(format!("the backend stalled for {waited} s within a reply"));
+                reply
+            }
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        self.cancel(now, reply, effects);
+        self.enter(now, State::Idle, effects);
+    }
+
+    /// Whoever works on the reply is given more time.
+    fn sign_of_life(&self, now: SessionTime, effects: &mut Effects) {
+        match self.state {
+            State::Thinking { .. } => effects.timers.arm(Timer::Reply, now + self.reply_timeout),
+            State::Agent { .. } => {
+                effects.timers.disarm(Timer::Reply);
+                effects.timers.arm(Timer::Stall, now + self.stall_timeout);
+            }
+            State::Idle | State::User { .. } | State::Settling { .. } => {}
+        }
+    }
+}
+
+/// The reply that an event is about.
+const fn generation_of(event: &BackendEvent) -> Option<Generation> {
+    match event {
+        BackendEvent::ReplyStarted { generation }
+        | BackendEvent::ReplyText { generation, .. }
+        | BackendEvent::ReplyFinished { generation }
+        | BackendEvent::ReplyFailed { generation, .. }
+        | BackendEvent::ToolCall { generation, .. } => Some(*generation),
+        BackendEvent::Ready
+        | BackendEvent::UserTranscript { .. }
+        | BackendEvent::WantsToSpeak
+        | BackendEvent::Failed { .. }
+        | BackendEvent::HangUp { .. } => None,
+    }
+}

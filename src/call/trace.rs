@@ -1,0 +1,152 @@
+//! Decisions as text, one line each, for golden tests and for people: `@1240ms user turn=2 gen=3`.
+//!
+//! Nobody's words are in it: text is shown as the number of its words.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::call::event::{
+    BackendCommand, ClientEvent, DownlinkCommand, EndReason, Heard, Output, TurnMetrics,
+};
+use crate::time::SessionTime;
+
+/// A growing trace. It is as long as what is recorded: for tests and short recordings.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    text: String,
+}
+
+impl Trace {
+    /// An empty trace.
+    pub const fn new() -> Self {
+        Self { text: String::new() }
+    }
+
+    /// Adds a line of the caller's own.
+    pub fn note(&mut self, at: SessionTime, line: &str) {
+        writeln!(self.text, "{at} {line}").expect("writing to a string cannot fail");
+    }
+
+    /// Adds an output of the conversation.
+    pub fn output(&mut self, at: SessionTime, output: &Output) {
+        match output {
+            Output::Backend(command) => self.command(at, command),
+            Output::ReleaseHeld => self.note(at, "  release-held"),
+            Output::Downlink(command) => self.downlink(at, *command),
+            Output::Client(event) => self.client(at, event),
+            Output::End(reason) => self.end(at, reason),
+        }
+    }
+
+    /// Adds a command to the backend.
+    pub fn command(&mut self, at: SessionTime, command: &BackendCommand) {
+        let line = match command {
+            BackendCommand::Greet { generation } => format!("greet {generation}"),
+            BackendCommand::Speak { generation } => format!("speak {generation}"),
+            BackendCommand::UserSpeechStarted { turn } => format!("speech-started {turn}"),
+            BackendCommand::UserTurnEnded { turn, generation } => {
+                format!("turn-ended {turn} {generation}")
+            }
+            BackendCommand::UserText { turn, generation, text } => {
+                format!("text {turn} {generation} words={}", words(text))
+            }
+            BackendCommand::UserTurnDismissed { turn } => format!("dismissed {turn}"),
+            BackendCommand::Cancel { generation, heard } => {
+                format!("cancel {generation} {}", shown(heard))
+            }
+            BackendCommand::Played { generation, heard } => {
+                format!("played {generation} {}", shown(heard))
+            }
+            BackendCommand::ToolResult { .. } => "tool-result".to_owned(),
+            BackendCommand::Measured(_) => return,
+        };
+        self.note(at, &format!("  -> {line}"));
+    }
+
+    /// Adds an event for the client. A change of the floor is not indented.
+    pub fn client(&mut self, at: SessionTime, event: &ClientEvent) {
+        let line = match event {
+            ClientEvent::Floor { state, turn, generation, .. } => {
+                return self.note(at, &format!("{} {turn} {generation}", state.name()));
+            }
+            ClientEvent::UserStartedSpeaking { turn } => format!("user-started {turn}"),
+            ClientEvent::UserStoppedSpeaking { turn } => format!("user-stopped {turn}"),
+            ClientEvent::UserTranscript { turn, text, is_final } => {
+                format!("transcript {turn} words={} final={is_final}", words(text))
+            }
+            ClientEvent::UserMuted { muted } => format!("muted={muted}"),
+            ClientEvent::ReplyStarted { generation } => format!("reply-started {generation}"),
+            ClientEvent::ReplyText { generation, text } => {
+                format!("reply-text {generation} words={}", words(text))
+            }
+            ClientEvent::ReplyFinished { generation } => format!("reply-finished {generation}"),
+            ClientEvent::BotStartedSpeaking { generation } => format!("bot-started {generation}"),
+            ClientEvent::BotStoppedSpeaking { generation, interrupted, heard } => {
+                format!("bot-stopped {generation} interrupted={interrupted} {}", shown(heard))
+            }
+            ClientEvent::Turn(metrics) => measured(metrics),
+            ClientEvent::ToolCall { generation, name, .. } => {
+                format!("tool-call {generation} {name}")
+            }
+            ClientEvent::Error { message, fatal } => format!("error fatal={fatal}: {message}"),
+        };
+        self.note(at, &format!("  {line}"));
+    }
+
+    /// Adds a command to the downlink.
+    pub fn downlink(&mut self, at: SessionTime, command: DownlinkCommand) {
+        let line = match command {
+            DownlinkCommand::Play { generation } => format!("play {generation}"),
+            DownlinkCommand::Pause => "pause".to_owned(),
+            DownlinkCommand::Resume => "resume".to_owned(),
+            DownlinkCommand::Flush => "flush".to_owned(),
+            DownlinkCommand::Finish { generation } => format!("finish {generation}"),
+        };
+        self.note(at, &format!("  downlink {line}"));
+    }
+
+    /// Adds the end.
+    pub fn end(&mut self, at: SessionTime, reason: &EndReason) {
+        let reason = match reason {
+            EndReason::Client => "client",
+            EndReason::Backend { .. } => "backend",
+            EndReason::BackendFailed { .. } => "backend-failed",
+            EndReason::PeerLost => "peer-lost",
+            EndReason::NotConnected => "not-connected",
+            EndReason::TooLong => "too-long",
+            EndReason::Drained => "drained",
+            EndReason::Internal => "internal",
+        };
+        self.note(at, &format!("end {reason}"));
+    }
+
+    /// The trace so far.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+fn shown(heard: &Heard) -> String {
+    format!("heard={}ms words={}", heard.duration.as_millis(), words(&heard.text))
+}
+
+fn measured(metrics: &TurnMetrics) -> String {
+    let step = |duration: Option<Duration>| {
+        duration.map_or_else(|| "-".to_owned(), |duration| duration.as_millis().to_string())
+    };
+    format!(
+        "measured {} {} speech={} endpoint={} transcript={} text={} audio={} packet={}",
+        metrics.turn,
+        metrics.generation,
+        metrics.speech.as_millis(),
+        step(metrics.endpoint),
+        step(metrics.transcript),
+        step(metrics.first_text),
+        step(metrics.first_audio),
+        step(metrics.first_packet),
+    )
+}

@@ -1,0 +1,49 @@
+//! The process environment, read once at start.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The variables that were set when the process began; tests make their own.
+#[derive(Clone, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The environment of this process. Variables that are not UTF-8 are left out.
+    pub fn of_process() -> Self {
+        let pairs = std::env::vars_os();
+        Self(
+            pairs
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// An environment of these variables only.
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+
+    /// The value of a variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// Where the ONNX runtime and the model lie: as told, else `.runtime` in this folder or in the
+/// checkout that the binary was built in, else where the container image has them.
+pub(super) fn runtime_dir(told: Option<&str>) -> PathBuf {
+    if let Some(told) = told {
+        return PathBuf::from(told);
+    }
+    let checkout = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.parent()?.parent()?.join(".runtime")));
+    let candidates =
+        [Some(PathBuf::from(".runtime")), checkout, Some(PathBuf::from("/usr/share/antiphon"))];
+    let has_model = |dir: &PathBuf| dir.join("silero_vad.onnx").is_file();
+    candidates
+        .into_iter()
+        .flatten()
+        .find(has_model)
+        .unwrap_or_else(|| Path::new(".runtime").to_owned())
+}

@@ -1,0 +1,393 @@
+//! From a backend's audio to packets, one every 20 ms while there is something to say.
+//!
+//! ```text
+//! push -> queue (backend's rate) -> resample -> frame -> fades -> encode -> Slot
+//!                                                ^ every 20 ms, on the pacer's clock
+//! ```
+//!
+//! A reply is announced by [`DownlinkCommand::Play`]; audio of any other is refused. Its life:
+//!
+//! ```text
+//!   Play --> Starting --enough audio--> Sounding --all played after Finish--> (none)
+//!               ^   ^------underrun-----'  | Pause            Flush, at any time --> (none)
+//!               |                      Pausing --one frame--> Paused
+//!               '-------------------------- Resume ------------'
+//! ```
+//!
+//! Nothing that sounds ever stops or starts at once: the frame after `Pause` or `Flush` fades out
+//! over its whole length, an underrun or an abrupt end over 5 ms, and a beginning rises over 5 ms.
+//! After `Pause` the faded frame is put back, so that `Resume` plays it again, rising: the one place
+//! where audio is sent twice.
+//!
+//! While there is nothing to say the encoder is not called. One frame of silence pushes the end of
+//! the speech out of the encoder's look-ahead, a few cached packets let the receiver's decoder come
+//! to rest, and then one every 400 ms keeps the track and the NAT binding alive.
+
+mod fade;
+mod pacer;
+mod queue;
+mod quiet;
+mod source;
+
+use std::time::Duration;
+
+use crate::call::event::{DownlinkCommand, Generation, SentFrame};
+use crate::dsp::level;
+use crate::limits::{BACKEND_BLOCK_SAMPLES_MAX, ENCODED_FRAME_BYTES_MAX, FRAME_MS};
+use crate::media::codec::Codec;
+use crate::media::frame::EncodedFrame;
+use crate::time::SessionTime;
+use pacer::{Pacer, Tick};
+use quiet::{Quiet, Sending};
+use source::Source;
+
+/// The rates at which backends may deliver, in Hz.
+pub const REPLY_RATES_HZ: [u32; 4] = [8_000, 16_000, 24_000, 48_000];
+
+/// How long a sound takes to rise from silence, or to fall into it when its audio ran out.
+const EDGE_MS: u32 = 5;
+/// Audio that must be there before a reply begins to sound: one frame.
+const START: Duration = Duration::from_millis(FRAME_MS as u64);
+/// Audio that must be there after it ran out: a backend that is late once will be late again, and
+/// one gap is heard as a pause where three are heard as a stutter.
+const RESTART: Duration = Duration::from_millis(60);
+/// Slots after which less audio than that is played all the same: it may be the end of a sentence.
+const PATIENCE_SLOTS: u32 = 3;
+/// Why reply audio was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// It is of a reply that is not, or no longer, to be played.
+    Stale,
+    /// The queue holds [`crate::limits::DOWNLINK_QUEUE_MS_MAX`]; see [`Downlink::wants_more`].
+    Full,
+    /// Its rate is not one of [`REPLY_RATES_HZ`], or changed within the reply.
+    BadRate,
+    /// The block is longer than [`BACKEND_BLOCK_SAMPLES_MAX`].
+    TooLong,
+}
+
+/// What one slot of 20 ms came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// For the conversation's ledger.
+    pub sent: SentFrame,
+    /// For the network; `None` in most slots of a silence.
+    pub packet: Option<EncodedFrame>,
+}
+
+/// What the downlink counted since the call began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DownlinkStats {
+    /// Slots sent or left silent.
+    pub slots: u64,
+    /// Slots given up because the loop woke too late.
+    pub slots_skipped: u64,
+    /// Frames that went through the encoder.
+    pub frames_encoded: u64,
+    /// Cached packets of silence.
+    pub silence_packets: u64,
+    /// Times a reply ran out of audio before its end.
+    pub underruns: u64,
+    /// Blocks refused as [`Rejected::Stale`].
+    pub blocks_stale: u64,
+    /// Blocks refused for another reason.
+    pub blocks_refused: u64,
+    /// Frames that the encoder refused; silence was sent instead.
+    pub encode_errors: u64,
+}
+
+/// The downlink of one call.
+#[derive(Debug)]
+pub struct Downlink {
+    rtp_clock_hz: u32,
+    first_timestamp: u32,
+    pacer: Option<Pacer>,
+    source: Source,
+    reply: Option<Reply>,
+    /// The last frame of a flushed reply, already faded, and whose it is.
+    farewell: Option<Generation>,
+    farewell_frame: Vec<f32>,
+    /// The frame of the present slot, after gain, at the codec's rate.
+    frame: Vec<f32>,
+    /// The end of the frame before it, [`Downlink::edge`] samples.
+    before: Vec<f32>,
+    quiet: Quiet,
+    stats: DownlinkStats,
+}
+
+/// The reply being played.
+#[derive(Clone, Copy, Debug)]
+struct Reply {
+    generation: Generation,
+    phase: Phase,
+    finished: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Silent until there is `enough` audio, or some of it has waited for [`PATIENCE_SLOTS`].
+    Starting {
+        enough: Duration,
+        waited_slots: u32,
+        rise: usize,
+    },
+    Sounding,
+    /// The next frame fades out and is put back.
+    Pausing,
+    Paused,
+}
+
+impl Downlink {
+    /// A downlink for packets of `codec`, silent and with its clock not yet running.
+    /// `first_timestamp` is the RTP timestamp of the first slot; RFC 3550 §5.1 wants it random.
+    pub fn new<C: Codec>(codec: &C, first_timestamp: u32) -> Self {
+        let codec_rate_hz = codec.encode_rate_hz();
+        let per_ms = (codec_rate_hz / 1_000) as usize;
+        Self {
+            rtp_clock_hz: codec.rtp_clock_hz(),
+            first_timestamp,
+            pacer: None,
+            source: Source::new(codec_rate_hz),
+            reply: None,
+            farewell: None,
+            farewell_frame: vec![0.0; per_ms * FRAME_MS as usize],
+            frame: vec![0.0; per_ms * FRAME_MS as usize],
+            before: vec![0.0; per_ms * EDGE_MS as usize],
+            quiet: Quiet::new(),
+            stats: DownlinkStats::default(),
+        }
+    }
+
+    /// Starts the clock: the first slot is due at `now`. Once started it is not started again.
+    pub fn start(&mut self, now: SessionTime) {
+        let (first_timestamp, rtp_clock_hz) = (self.first_timestamp, self.rtp_clock_hz);
+        self.pacer.get_or_insert_with(|| Pacer::new(now, first_timestamp, rtp_clock_hz));
+    }
+
+    /// When the next slot is due; `None` before [`Downlink::start`].
+    pub fn next_slot(&self) -> Option<SessionTime> {
+        self.pacer.as_ref().map(Pacer::next_at)
+    }
+
+    /// Queues reply audio: mono, at `rate_hz`, which may not change within a reply.
+    pub fn push(
+        &mut self,
+        generation: Generation,
+        rate_hz: u32,
+        pcm: &[i16],
+    ) -> Result<(), Rejected> {
+        let verdict = self.admit(generation, rate_hz, pcm);
+        match verdict {
+            Ok(()) => self.source.push(rate_hz, pcm),
+            Err(Rejected::Stale) => self.stats.blocks_stale += 1,
+            Err(_) => self.stats.blocks_refused += 1,
+        }
+        verdict
+    }
+
+    /// Whether there is room for more audio. While there is not, do not read the backend.
+    pub fn wants_more(&self) -> bool {
+        self.source.has_room()
+    }
+
+    /// Does what the conversation asks.
+    pub fn command(&mut self, command: DownlinkCommand) {
+        match command {
+            DownlinkCommand::Play { generation } => self.play(generation),
+            DownlinkCommand::Pause => self.pause(),
+            DownlinkCommand::Resume => self.resume(),
+            DownlinkCommand::Flush => self.flush(),
+            DownlinkCommand::Finish { generation } => {
+                if let Some(reply) = &mut self.reply
+                    && reply.generation == generation
+                {
+                    reply.finished = true;
+                }
+            }
+        }
+    }
+
+    /// The next slot, if it is due at `now`. Call it until it says `None`.
+    pub fn poll_slot<C: Codec>(&mut self, now: SessionTime, codec: &mut C) -> Option<Slot> {
+        let tick = self.pacer.as_mut()?.poll(now)?;
+        self.stats.slots += 1;
+        self.stats.slots_skipped += tick.skipped;
+        let edge = self.frame.len() - self.before.len();
+        self.before.copy_from_slice(&self.frame[edge..]);
+        let generation = self.next_frame();
+        let level_dbfs = level::rms_dbfs(&self.frame);
+        let sent = SentFrame { generation, level_dbfs, queued: self.source.queued() };
+        Some(Slot { sent, packet: self.packet(tick, level_dbfs, codec) })
+    }
+
+    /// The PCM of the last slot as the far end will hear it, at the codec's rate: what an echo
+    /// canceller is given as its reference.
+    pub fn last_frame(&self) -> &[f32] {
+        &self.frame
+    }
+
+    /// The counters.
+    pub const fn stats(&self) -> DownlinkStats {
+        self.stats
+    }
+
+    fn admit(&self, generation: Generation, rate_hz: u32, pcm: &[i16]) -> Result<(), Rejected> {
+        if self.reply.is_none_or(|reply| reply.generation != generation || reply.finished) {
+            return Err(Rejected::Stale);
+        }
+        if !REPLY_RATES_HZ.contains(&rate_hz) || !self.source.accepts(rate_hz) {
+            return Err(Rejected::BadRate);
+        }
+        if pcm.len() > BACKEND_BLOCK_SAMPLES_MAX {
+            return Err(Rejected::TooLong);
+        }
+        if self.source.has_room() { Ok(()) } else { Err(Rejected::Full) }
+    }
+}
+
+// ==== Commands ====
+
+impl Downlink {
+    fn play(&mut self, generation: Generation) {
+        if self.reply.is_some_and(|reply| reply.generation == generation) {
+            return;
+        }
+        self.flush();
+        let phase = Phase::Starting { enough: START, waited_slots: 0, rise: self.before.len() };
+        self.reply = Some(Reply { generation, phase, finished: false });
+    }
+
+    const fn pause(&mut self) {
+        if let Some(reply) = &mut self.reply {
+            reply.phase = match reply.phase {
+                Phase::Sounding | Phase::Pausing => Phase::Pausing,
+                Phase::Starting { .. } | Phase::Paused => Phase::Paused,
+            };
+        }
+    }
+
+    fn resume(&mut self) {
+        let rise = self.frame.len();
+        if let Some(reply) = &mut self.reply {
+            reply.phase = match reply.phase {
+                // The fade had not begun.
+                Phase::Pausing => Phase::Sounding,
+                Phase::Paused => Phase::Starting { enough: START, waited_slots: 0, rise },
+                Phase::Starting { .. } | Phase::Sounding => reply.phase,
+            };
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some(reply) = self.reply.take()
+            && matches!(reply.phase, Phase::Sounding | Phase::Pausing)
+        {
+            let count = self.source.take(&mut self.farewell_frame, true);
+            let edge = self.before.len();
+            let before = &self.frame[self.frame.len() - edge..];
+            let length = self.farewell_frame.len();
+            fade::end(&mut self.farewell_frame, count, before, edge, length);
+            self.farewell = Some(reply.generation);
+        }
+        self.source.clear();
+    }
+}
+
+// ==== Slots ====
+
+impl Downlink {
+    /// Makes the frame of this slot and says whose audio is in it.
+    fn next_frame(&mut self) -> Option<Generation> {
+        if let Some(generation) = self.farewell.take() {
+            std::mem::swap(&mut self.frame, &mut self.farewell_frame);
+            return Some(generation);
+        }
+        let Some(reply) = self.reply else { return self.silence() };
+        match reply.phase {
+            Phase::Sounding => self.sound(reply, 0),
+            Phase::Pausing => Some(self.fade_to_pause(reply)),
+            Phase::Starting { enough, waited_slots, rise } => {
+                let queued = self.source.queued();
+                if reply.finished || queued >= enough || waited_slots >= PATIENCE_SLOTS {
+                    return self.sound(reply, rise);
+                }
+                // Patience is for audio that waits, not for audio that has not come.
+                let waited_slots = if queued.is_zero() { 0 } else { waited_slots + 1 };
+                self.enter(reply, Phase::Starting { enough, waited_slots, rise });
+                self.silence()
+            }
+            Phase::Paused => self.silence(),
+        }
+    }
+
+    fn enter(&mut self, reply: Reply, phase: Phase) {
+        self.reply = Some(Reply { phase, ..reply });
+    }
+
+    fn silence(&mut self) -> Option<Generation> {
+        self.frame.fill(0.0);
+        None
+    }
+
+    /// A frame of the reply, rising from silence over its first `rise` samples.
+    fn sound(&mut self, reply: Reply, rise: usize) -> Option<Generation> {
+        let count = self.source.take(&mut self.frame, reply.finished);
+        if rise > 0 {
+            fade::fade_in(&mut self.frame[..count], rise);
+        }
+        let edge = self.before.len();
+        if reply.finished && self.source.is_empty() {
+            fade::end(&mut self.frame, count, &self.before, edge, edge);
+            self.source.clear();
+            self.reply = None;
+            // Even if nothing was left: the end of a reply is always told by a frame of it.
+            return Some(reply.generation);
+        }
+        if count == self.frame.len() {
+            self.enter(reply, Phase::Sounding);
+            return Some(reply.generation);
+        }
+        self.stats.underruns += 1;
+        fade::end(&mut self.frame, count, &self.before, edge, edge);
+        self.enter(reply, Phase::Starting { enough: RESTART, waited_slots: 0, rise: edge });
+        (count > 0).then_some(reply.generation)
+    }
+
+    fn fade_to_pause(&mut self, reply: Reply) -> Generation {
+        let count = self.source.take(&mut self.frame, reply.finished);
+        let (edge, length) = (self.before.len(), self.frame.len());
+        fade::end(&mut self.frame, count, &self.before, edge, length);
+        self.source.put_back(count);
+        self.enter(reply, Phase::Paused);
+        reply.generation
+    }
+
+    /// The packet for the present frame, if one is to be sent.
+    fn packet<C: Codec>(
+        &mut self,
+        tick: Tick,
+        level_dbfs: f32,
+        codec: &mut C,
+    ) -> Option<EncodedFrame> {
+        match self.quiet.next(level_dbfs <= level::SILENCE_DBFS) {
+            Sending::Nothing => return None,
+            Sending::Silence => {}
+            Sending::Encoded { marker } => {
+                let mut payload = [0; ENCODED_FRAME_BYTES_MAX];
+                if let Ok(length) = codec.encode(&self.frame, &mut payload) {
+                    self.stats.frames_encoded += 1;
+                    let level_dbfs = level_dbfs.round().min(0.0) as i8;
+                    let payload = &payload[..length];
+                    return Some(EncodedFrame::new(tick.timestamp, marker, level_dbfs, payload));
+                }
+                self.stats.encode_errors += 1;
+            }
+        }
+        self.stats.silence_packets += 1;
+        let level_dbfs = level::SILENCE_DBFS as i8;
+        Some(EncodedFrame::new(tick.timestamp, false, level_dbfs, codec.silence()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

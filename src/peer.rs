@@ -1,0 +1,23 @@
+//! What carries media: WebRTC here; every other kind of peer will stand beside it.
+//!
+//! ```text
+//!   UDP socket, TCP listener (endpoint, tcp) --> routes --> one bounded queue per call
+//!        driver: the one loop of a call           <--------'
+//!          webrtc::session (ICE, DTLS, SRTP, SCTP, RTCP), agent, backend, client (RTVI)
+//! ```
+
+mod call;
+mod client;
+mod datagram;
+mod driver;
+mod endpoint;
+mod routes;
+mod tcp;
+mod webrtc;
+
+pub use call::{
+    Answered, CallHandle, CallParts, CallStats, CallSummary, PatchError, Patched, Precondition,
+};
+pub use endpoint::{Advertise, AnswerError, BindError, Endpoint, EndpointConfig};
+pub use routes::PortStats;
+pub use webrtc::{IdentityError, SessionStats};

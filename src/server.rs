@@ -1,0 +1,141 @@
+//! The running server: calls and sessions, who is admitted, and how it all ends.
+
+pub mod health;
+mod ids;
+mod pages;
+mod registry;
+mod sessions;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use antiphon_signaling::{Limits, SignalingConfig};
+use tokio::net::TcpListener;
+
+use crate::backend::BackendError;
+use crate::config::Config;
+use crate::dsp::silero::VadError;
+use crate::limits::DRAIN_GRACE;
+use crate::peer::BindError;
+use registry::{Calls, Registry};
+
+/// A server that is bound but does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    http: SocketAddr,
+    signaling: SignalingConfig,
+    registry: Arc<Registry>,
+}
+
+/// Why the server cannot start. Every text says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error("cannot listen on {address} ({protocol}): {source}; choose another with {option}")]
+    Bind {
+        address: SocketAddr,
+        protocol: &'static str,
+        option: &'static str,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    VoiceActivity(#[from] VadError),
+    #[error("agent `{agent}`: {source}")]
+    Backend { agent: String, source: BackendError },
+    #[error("{0}; choose other media sockets with --udp and --tcp")]
+    Media(#[from] BindError),
+}
+
+impl Server {
+    /// Loads the models, prepares the backends and binds every socket, so that what can go wrong goes
+    /// wrong now.
+    pub async fn bind(config: Config) -> Result<Self, ServerError> {
+        let address = config.http.listen;
+        let bind = async || {
+            let listener = TcpListener::bind(address).await?;
+            let http = listener.local_addr()?;
+            Ok((listener, http))
+        };
+        let (listener, http) = bind().await.map_err(|source| ServerError::Bind {
+            address,
+            protocol: "HTTP",
+            option: "--listen",
+            source,
+        })?;
+        let signaling = SignalingConfig {
+            access_keys: config.http.access_keys.clone(),
+            allowed_origins: config.http.allowed_origins.clone(),
+            public_url: config.http.public_url.clone(),
+            limits: Limits::STANDARD,
+        };
+        let registry = Arc::new(Registry::new(config)?);
+        Ok(Self { listener, http, signaling, registry })
+    }
+
+    /// Where HTTP listens, with the port that the system chose if it was asked for port 0.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// What somebody who starts the server wants to know: where the page is, who answers, and how to
+    /// choose another.
+    pub fn banner(&self) -> String {
+        let config = self.registry.config();
+        let agent = &config.default_agent;
+        let backend = config.agents[agent].backend.name();
+        let about = match backend {
+            "local" => "offline: PocketSphinx hears, flite speaks",
+            "scripted" => "plays a script",
+            _ => "says back what it heard",
+        };
+        let names = config.agents.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let tcp = config.media.tcp.map_or_else(|| "off".to_owned(), |tcp| tcp.to_string());
+        format!(
+            "\n  Antiphon {version}\n\n  \
+             Page     http://{http}/\n  \
+             Agent    {agent} (of: {names})\n  \
+             Backend  {backend} ({about})\n  \
+             Media    udp {udp}, tcp {tcp}\n\n  \
+             Another backend: --backend echo, or --script deploy/examples/tone.yaml, or agents in a\n  \
+             --config file (deploy/antiphon.example.yaml shows every key). Stop with Ctrl-C.\n",
+            version = env!("CARGO_PKG_VERSION"),
+            http = self.http,
+            udp = config.media.udp,
+        )
+    }
+
+    /// Answers calls until `stop`, then ends those that are running and returns.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let router = antiphon_signaling::router(
+            Arc::new(Calls(Arc::clone(&self.registry))),
+            self.signaling,
+            pages::PAGES,
+        );
+        let registry = Arc::clone(&self.registry);
+        let stop = async move {
+            stop.await;
+            registry.refuse_new_calls();
+        };
+        antiphon_signaling::serve(self.listener, router, Limits::STANDARD, stop).await;
+        self.registry.drain(DRAIN_GRACE).await;
+    }
+}
+
+/// Resolves when the process is asked to stop: Ctrl-C, or SIGTERM as container runtimes send.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be waited for; only Ctrl-C stops the server");
+            let _ctrl_c = interrupted.await;
+        }
+    }
+}

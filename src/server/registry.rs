@@ -1,0 +1,372 @@
+//! Every call and session of this server, and the port through which HTTP reaches them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use antiphon_signaling::port::{
+    Answer, Authority, IceServer, IfMatch, Offer, Patch, Patched, Port, Refusal, Session,
+    SessionRequest, SessionStatus,
+};
+use dashmap::DashMap;
+use tokio::sync::Notify;
+
+use super::ServerError;
+use super::ids::random_id;
+use super::sessions::Sessions;
+use crate::agent::Agent;
+use crate::backend::{self, Backend, CallContext};
+use crate::call::event::EndReason;
+use crate::config::{AgentProfile, BackendConfig, Config};
+use crate::dsp::silero::{Silero, SileroModel};
+use crate::limits::SESSION_TTL_MAX;
+use crate::media::g711::Law;
+use crate::media::negotiated::NegotiatedCodec;
+use crate::media::opus::OpusRefused;
+use crate::peer::{
+    Advertise, AnswerError, CallHandle, CallParts, Endpoint, EndpointConfig, PatchError,
+    Patched as CallPatched, Precondition,
+};
+use crate::sdp::Fragment;
+use crate::sdp::offer::AudioCodec;
+
+/// How long a caller is told to wait when the server is full.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The calls, the sessions, and what new calls are made of.
+pub(super) struct Registry {
+    config: Config,
+    agents: BTreeMap<String, LiveAgent>,
+    endpoint: Endpoint,
+    voice: SileroModel,
+    calls: DashMap<String, Running>,
+    /// Calls running or being set up: what admission counts.
+    admitted: AtomicUsize,
+    /// Woken whenever a call ended.
+    call_ended: Notify,
+    sessions: Sessions,
+    is_draining: AtomicBool,
+}
+
+/// An agent and its backend, ready to be called.
+struct LiveAgent {
+    profile: AgentProfile,
+    backend: Arc<dyn Backend>,
+}
+
+struct Running {
+    handle: CallHandle,
+    session: Option<String>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Registry")
+            .field("agents", &self.agents.keys())
+            .field("calls", &self.calls.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    pub(super) fn new(config: Config) -> Result<Self, ServerError> {
+        let voice = SileroModel::load(
+            &config.runtime_dir.join("libonnxruntime.so"),
+            &config.runtime_dir.join("silero_vad.onnx"),
+        )?;
+        let agents = config.agents.iter().map(|(name, profile)| live(name, profile));
+        let agents = agents.collect::<Result<_, _>>()?;
+        let media = &config.media;
+        let advertise = match media.advertise.as_slice() {
+            [] => Advertise::Host,
+            public => Advertise::Beside(public.to_vec()),
+        };
+        let endpoint =
+            Endpoint::bind(&EndpointConfig { udp: media.udp, tcp: media.tcp, advertise })?;
+        Ok(Self {
+            agents,
+            endpoint,
+            voice,
+            calls: DashMap::new(),
+            admitted: AtomicUsize::new(0),
+            call_ended: Notify::new(),
+            sessions: Sessions::default(),
+            is_draining: AtomicBool::new(false),
+            config,
+        })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// From here on new calls are answered 503.
+    pub(super) fn refuse_new_calls(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends every call and waits for them, at most `grace`.
+    pub(super) async fn drain(&self, grace: Duration) {
+        for call in &self.calls {
+            let handle = call.handle.clone();
+            tokio::spawn(async move { handle.end(EndReason::Drained).await });
+        }
+        let all_ended = async {
+            loop {
+                let ended = self.call_ended.notified();
+                if self.calls.is_empty() {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        if tokio::time::timeout(grace, all_ended).await.is_err() {
+            tracing::warn!(cut_off = self.calls.len(), "calls took longer than the grace period");
+        }
+    }
+
+    /// The agent that a caller asks for, by name or by default.
+    fn agent_named(&self, name: Option<&str>) -> Result<(&str, &LiveAgent), Refusal> {
+        let wanted = name.unwrap_or(&self.config.default_agent);
+        let found = self.agents.get_key_value(wanted);
+        found.map(|(name, agent)| (name.as_str(), agent)).ok_or_else(|| {
+            let names = self.agents.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Refusal::NotFound(format!("there is no agent '{wanted}'; there are: {names}"))
+        })
+    }
+
+    /// Takes one of the places for calls.
+    fn admit(self: &Arc<Self>) -> Result<Place, Refusal> {
+        let calls_max = self.config.calls_max;
+        let admit = |admitted: usize| (admitted < calls_max).then_some(admitted + 1);
+        match self.admitted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, admit) {
+            Ok(_) => Ok(Place { registry: Arc::clone(self) }),
+            Err(_) => Err(Refusal::Busy {
+                problem: format!("{calls_max} calls are running, which is the limit"),
+                retry_after: RETRY_AFTER,
+            }),
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        sdp: &str,
+        agent: (&str, &LiveAgent),
+        session: Option<String>,
+    ) -> Result<Answer, Refusal> {
+        let place = self.admit()?;
+        let call = random_id()?;
+        let (name, LiveAgent { profile, backend }) = agent;
+        let answered = self.endpoint.answer(sdp, |format| {
+            let codec = codec(format.codec, profile).map_err(|refused| refused.to_string())?;
+            Ok(CallParts {
+                call_id: call.clone(),
+                agent: Agent::<_, Silero>::new(
+                    profile.settings.clone(),
+                    codec,
+                    self.voice.stream(),
+                ),
+                backend: backend.open(context(&call, profile)),
+            })
+        });
+        let answered = answered.map_err(refusal)?;
+        tracing::info!(call, agent = name, backend = backend.name(), "call accepted");
+        if let Some(session) = &session {
+            self.sessions.started(session, &call);
+        }
+        let handle = answered.call;
+        self.calls.insert(call.clone(), Running { handle: handle.clone(), session });
+        tokio::spawn(Arc::clone(self).watch(call.clone(), handle, place));
+        Ok(Answer { call, sdp: answered.sdp, etag: answered.etag })
+    }
+
+    /// Waits for a call's end and clears up after it.
+    async fn watch(self: Arc<Self>, call: String, handle: CallHandle, place: Place) {
+        if let Some(summary) = handle.finished().await {
+            let stats = &summary.stats;
+            tracing::info!(
+                call,
+                reason = ?summary.reason,
+                seconds = stats.duration.as_secs(),
+                connected_after_ms = stats.connected_after.map(|after| after.as_millis() as u64),
+                turns = stats.agent.call.turns,
+                interruptions = stats.agent.call.interruptions,
+                "call ended"
+            );
+        }
+        if let Some((_, running)) = self.calls.remove(&call)
+            && let Some(session) = running.session
+        {
+            self.sessions.ended(SystemTime::now(), &session);
+        }
+        drop(place);
+        self.call_ended.notify_waiters();
+    }
+
+    fn call(&self, id: &str) -> Result<CallHandle, Refusal> {
+        let found = self.calls.get(id).map(|running| running.handle.clone());
+        found
+            .ok_or_else(|| Refusal::NotFound(format!("there is no call '{id}'; it may have ended")))
+    }
+}
+
+/// One admitted call's place; dropping it frees the place.
+struct Place {
+    registry: Arc<Registry>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.admitted.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn codec(codec: AudioCodec, profile: &AgentProfile) -> Result<NegotiatedCodec, OpusRefused> {
+    match codec {
+        AudioCodec::Opus => NegotiatedCodec::opus(profile.settings.uplink.decode_rate_hz()),
+        AudioCodec::Pcmu => Ok(NegotiatedCodec::g711(Law::Mu)),
+        AudioCodec::Pcma => Ok(NegotiatedCodec::g711(Law::A)),
+    }
+}
+
+fn context(call: &str, profile: &AgentProfile) -> CallContext {
+    CallContext {
+        call_id: call.to_owned(),
+        persona: profile.persona.clone(),
+        greeting: profile.greeting.clone(),
+        language: profile.language.clone(),
+    }
+}
+
+fn refusal(error: AnswerError) -> Refusal {
+    match error {
+        AnswerError::Offer(offer) if offer.is_malformed() => {
+            Refusal::Malformed { field: offer.field(), problem: offer.to_string() }
+        }
+        AnswerError::Offer(offer) => {
+            Refusal::Unprocessable { field: offer.field(), problem: offer.to_string() }
+        }
+        AnswerError::Internal(problem) => Refusal::Internal(problem),
+    }
+}
+
+fn patch_refusal(error: PatchError) -> Refusal {
+    let problem = error.to_string();
+    match error {
+        PatchError::PreconditionRequired => Refusal::PreconditionRequired(problem),
+        PatchError::PreconditionFailed => Refusal::PreconditionFailed(problem),
+        PatchError::Busy => Refusal::Busy { problem, retry_after: RETRY_AFTER },
+        PatchError::Gone => Refusal::NotFound(problem),
+        PatchError::Internal => Refusal::Internal(problem),
+    }
+}
+
+fn live(name: &str, profile: &AgentProfile) -> Result<(String, LiveAgent), ServerError> {
+    let made: Result<Arc<dyn Backend>, _> = match &profile.backend {
+        BackendConfig::Local(settings) => {
+            backend::local::Local::new(settings.clone()).map(|made| Arc::new(made) as _)
+        }
+        BackendConfig::Scripted(settings) => {
+            backend::scripted::Scripted::new(settings).map(|made| Arc::new(made) as _)
+        }
+        BackendConfig::Echo(settings) => {
+            backend::echo::Echo::new(settings.clone()).map(|made| Arc::new(made) as _)
+        }
+    };
+    match made {
+        Ok(backend) => Ok((name.to_owned(), LiveAgent { profile: profile.clone(), backend })),
+        Err(source) => Err(ServerError::Backend { agent: name.to_owned(), source }),
+    }
+}
+
+/// The registry as HTTP sees it; shared, because calls outlive the requests that made them.
+#[derive(Clone, Debug)]
+pub(super) struct Calls(pub(super) Arc<Registry>);
+
+impl Port for Calls {
+    async fn answer(&self, offer: Offer) -> Result<Answer, Refusal> {
+        let registry = &self.0;
+        if registry.is_draining.load(Ordering::Relaxed) {
+            return Err(Refusal::Busy {
+                problem: "the server is shutting down".to_owned(),
+                retry_after: RETRY_AFTER,
+            });
+        }
+        let Authority::JoinToken(token) = &offer.authority else {
+            let agent = registry.agent_named(offer.agent.as_deref())?;
+            return registry.start(&offer.sdp, agent, None);
+        };
+        let admission = registry.sessions.redeem(SystemTime::now(), token)?;
+        // The session decides who answers; the query is not needed then and not looked at.
+        let agent = registry.agent_named(Some(&admission.agent))?;
+        let started = registry.start(&offer.sdp, agent, Some(admission.session.clone()));
+        if started.is_err() {
+            registry.sessions.not_started(&admission.session);
+        }
+        started
+    }
+
+    async fn patch(&self, call: &str, patch: Patch) -> Result<Patched, Refusal> {
+        let handle = self.0.call(call)?;
+        let fragment = Fragment::parse(&patch.fragment).map_err(|error| Refusal::Malformed {
+            field: "fragment",
+            problem: error.to_string(),
+        })?;
+        let precondition = match patch.if_match {
+            IfMatch::Missing => Precondition::Missing,
+            IfMatch::Any => Precondition::Any,
+            IfMatch::Tags(tags) => Precondition::Tags(tags),
+        };
+        match handle.patch(fragment, precondition).await {
+            Ok(CallPatched::Trickled) => Ok(Patched::Trickled),
+            Ok(CallPatched::Restarted { fragment, etag }) => {
+                Ok(Patched::Restarted { fragment, etag })
+            }
+            Err(error) => Err(patch_refusal(error)),
+        }
+    }
+
+    async fn end(&self, call: &str) -> Result<(), Refusal> {
+        self.0.call(call)?.end(EndReason::Client).await;
+        Ok(())
+    }
+
+    async fn open_session(&self, request: SessionRequest) -> Result<Session, Refusal> {
+        let registry = &self.0;
+        let (agent, _) = registry.agent_named(request.agent.as_deref())?;
+        let ttl = request.ttl.unwrap_or(registry.config.session_ttl).min(SESSION_TTL_MAX);
+        registry.sessions.open(SystemTime::now(), agent.to_owned(), ttl)
+    }
+
+    async fn session(&self, id: &str) -> Result<SessionStatus, Refusal> {
+        self.0.sessions.status(SystemTime::now(), id)
+    }
+
+    async fn close_session(&self, id: &str) -> Result<(), Refusal> {
+        if let Some(call) = self.0.sessions.close(id)?
+            && let Ok(handle) = self.0.call(&call)
+        {
+            handle.end(EndReason::Client).await;
+        }
+        Ok(())
+    }
+
+    fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        self.0.config.ice_servers.ice_servers(user, SystemTime::now())
+    }
+
+    fn readiness(&self) -> Result<(), String> {
+        let registry = &self.0;
+        if registry.is_draining.load(Ordering::Relaxed) {
+            return Err("the server is shutting down".to_owned());
+        }
+        let (admitted, calls_max) =
+            (registry.admitted.load(Ordering::Relaxed), registry.config.calls_max);
+        if admitted >= calls_max {
+            return Err(format!("{calls_max} calls are running, which is the limit"));
+        }
+        Ok(())
+    }
+}

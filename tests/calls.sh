@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Starts the server as its users do and calls it with every client there is. What the clients heard is
+# measured; recordings, reports and screenshots are kept in target/calls. Takes about three minutes.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+readonly antiphon=target/release/antiphon
+readonly peer=target/release/antiphon-peer
+readonly out=target/calls
+readonly http_port="${ANTIPHON_TEST_PORT:-18080}"
+readonly base="http://127.0.0.1:$http_port"
+readonly udp="127.0.0.1:$((http_port + 1))"
+
+passed=0 failed=0 server_pid=
+
+# check NAME COMMAND...: runs it, keeps its output, says whether it passed.
+check() {
+    local name="$1" log
+    shift
+    log="$out/$(tr -c 'a-z0-9\n' '-' <<<"${name,,}").log"
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok    %s\n' "$name"
+    else
+        failed=$((failed + 1))
+        printf 'FAIL  %s\n' "$name"
+        sed 's/^/      | /' "$log" | tail -n 40
+    fi
+}
+
+# figures NAME: the lines of a passed check that are worth reading.
+figures() { sed 's/^/      /' "$out/$(tr -c 'a-z0-9\n' '-' <<<"${1,,}").log" | tail -n "${2:-30}"; }
+
+start_server() {
+    "$antiphon" serve --listen "127.0.0.1:$http_port" --udp "$udp" "$@" >"$out/server.log" 2>&1 &
+    server_pid=$!
+    local attempt
+    for attempt in $(seq 100); do
+        "$antiphon" health "$base/readyz" >/dev/null 2>&1 && return
+        kill -0 "$server_pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "the server did not start after $attempt attempts:"
+    cat "$out/server.log"
+    exit 1
+}
+
+stop_server() {
+    [ -n "$server_pid" ] || return 0
+    kill "$server_pid" 2>/dev/null
+    wait "$server_pid" 2>/dev/null
+    server_pid=
+}
+trap stop_server EXIT
+
+# The server ended well and never panicked, whatever was done to it.
+server_is_well() {
+    kill -0 "$server_pid" && ! grep -q -i panick "$out/server.log"
+}
+
+report() { python3 tests/measure.py report "$@"; }
+refused() {
+    local expected="$1" status=0 text
+    shift
+    text="$("$@" 2>&1)" || status=$?
+    printf '%s\n' "$text"
+    [ "$status" -ne 0 ] && grep -q -- "$expected" <<<"$text"
+}
+
+make_speech() {
+    flite -voice slt -t "Hello there, how are you today?" -o "$out/hello.wav"
+    flite -voice slt -t "Please tell me another one." -o "$out/another.wav"
+    flite -voice slt -t "Wait a moment, stop." -o "$out/wait.wav"
+    flite -voice slt -t "What is two plus three?" -o "$out/sum.wav"
+    espeak-ng -v en-us -s 140 -w "$out/time.wav" "What time is it?"
+}
+
+call() { "$peer" call "$base" "$@"; }
+
+mkdir -p "$out"
+rm -f "$out"/*.log "$out"/*.json "$out"/*.wav "$out"/*.png
+make_speech || { echo "flite or espeak-ng is missing; deploy/setup runtime test installs them"; exit 1; }
+
+echo "-- refusals at start"
+check "an open address without a key is refused" \
+    refused ANTIPHON_ACCESS_KEY= env -u ANTIPHON_ACCESS_KEY "$antiphon" serve --listen 0.0.0.0:0
+printf 'http: {listen: here}\ncalls_max: 0\n' >"$out/bad.yaml"
+check "a bad file is refused with its lines" \
+    refused "line 2" "$antiphon" serve --config "$out/bad.yaml"
+check "a missing model is named, and how to get it" \
+    refused "./run --setup" env ANTIPHON_RUNTIME_DIR=/nowhere "$antiphon" serve --check
+check "the example configuration is good" "$antiphon" serve --config deploy/antiphon.example.yaml --check
+
+echo "-- scripted backend: deploy/examples/tone.yaml"
+start_server --backend scripted --script deploy/examples/tone.yaml --silence-ms 200
+check "two turns are answered" \
+    call --say "$out/hello.wav" --say "$out/another.wav" --record "$out/tone.wav" --json "$out/tone.json"
+figures "two turns are answered"
+check "the caller hears 440 Hz" python3 tests/measure.py tone "$out/tone.wav" 440
+check "and 660 Hz" python3 tests/measure.py tone "$out/tone.wav" 660
+check "the tones have no holes" \
+    report "$out/tone.json" 'all(t["reply"]["holes"] == 0 for t in report["turns"])'
+check "an interruption stops the reply" \
+    call --say "$out/hello.wav" --say "$out/wait.wav" --interrupt-after 800 --json "$out/interrupt.json"
+figures "an interruption stops the reply"
+check "the interrupted reply was cut" \
+    report "$out/interrupt.json" 'report["turns"][0]["reply"]["sound_ms"] < 2500'
+check "PCMU" call --codec pcmu --say "$out/hello.wav" --json "$out/pcmu.json"
+check "PCMA" call --codec pcma --say "$out/hello.wav" --json "$out/pcma.json"
+check "5 % loss and 30 ms jitter" call --say "$out/hello.wav" --say "$out/another.wav" \
+    --loss 5 --jitter 30 --seed 1 --json "$out/loss.json"
+figures "5 % loss and 30 ms jitter"
+check "aiortc" tests/interop/aiortc.sh "$base" "$out/hello.wav"
+figures "aiortc" 8
+check "libwebrtc" tests/interop/wrtc.sh "$base" "$out/hello.wav"
+figures "libwebrtc" 8
+check "hostile requests and datagrams hurt nobody" python3 tests/hostile.py "$base" "$udp"
+check "the server is well" server_is_well
+stop_server
+
+echo "-- echo backend"
+start_server --backend echo --silence-ms 300
+check "echo says back what it heard" \
+    call --say "$out/hello.wav" --record "$out/echo.wav" --json "$out/echo.json"
+check "as speech" python3 tests/measure.py speech "$out/echo.wav" 1
+check "the server is well" server_is_well
+stop_server
+
+echo "-- local backend, the default"
+start_server --silence-ms 500
+check "a conversation with the guide" call --say "$out/sum.wav" --say "$out/time.wav" \
+    --record "$out/local.wav" --json "$out/local.json"
+figures "a conversation with the guide"
+check "the agent's speech is in the recording" python3 tests/measure.py speech "$out/local.wav" 3
+check "the sum was understood and answered" report "$out/local.json" \
+    'any(l["who"] == "agent" and "five" in l["text"].lower() for l in report["agent"]["transcript"])'
+check "headless Chromium" tests/browser/run "$base" "$out/sum.wav" "$out"
+figures "headless Chromium" 20
+check "the server is well" server_is_well
+stop_server
+
+echo "-- access key and join token"
+export ANTIPHON_ACCESS_KEY=test-key-0123456789
+start_server --backend scripted --script deploy/examples/tone.yaml --silence-ms 200
+unset ANTIPHON_ACCESS_KEY
+check "no token is refused" refused "401" call --say "$out/hello.wav"
+check "the key is accepted" call --token test-key-0123456789 --say "$out/hello.wav"
+token="$(python3 - "$base" <<'PYTHON'
+import json, sys, urllib.request
+request = urllib.request.Request(sys.argv[1] + "/v1/session", data=b"{}", headers={
+    "authorization": "Bearer test-key-0123456789", "content-type": "application/json"})
+print(json.load(urllib.request.urlopen(request))["join_token"])
+PYTHON
+)"
+check "a join token admits" call --token "$token" --say "$out/hello.wav"
+check "but only once" refused "401" call --token "$token" --say "$out/hello.wav"
+stop_server
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,203 @@
+//! The agent's side of a loopback call: an endpoint, and a backend that is the test itself.
+
+use antiphon::agent::{Agent, AgentSettings, BackendInput};
+use antiphon::backend::{BackendChannels, BackendOutput, ReplyAudio, channels};
+use antiphon::call::event::{BackendCommand, BackendEvent, Generation};
+use antiphon::dsp::vad::level::LevelVoice;
+use antiphon::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
+use antiphon::media::codec::{Codec as _, CodecError, Concealment};
+use antiphon::media::g711::{G711Codec, Law};
+use antiphon::media::opus::OpusCodec;
+use antiphon::peer::{Advertise, CallHandle, CallParts, Endpoint, EndpointConfig};
+use antiphon::sdp::{AudioCodec, AudioFormat};
+use antiphon_loopback::{Caller, Codec, PATIENCE, Sockets};
+use tokio::sync::mpsc;
+use tokio::time::{interval, timeout};
+
+/// What an RTVI client says when it is ready.
+pub const READY: &str =
+    r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"2.1.0"}}"#;
+
+/// Which voice detector a call has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    Level,
+    /// Panics when it hears something.
+    Broken,
+}
+
+/// An endpoint on loopback.
+pub struct Desk {
+    pub endpoint: Endpoint,
+}
+
+/// A call in progress.
+pub struct Call {
+    pub handle: CallHandle,
+    pub etag: String,
+    /// The turns that the backend was told of.
+    turns: mpsc::Receiver<()>,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let loopback = ([127, 0, 0, 1], 0).into();
+        let config =
+            EndpointConfig { udp: loopback, tcp: Some(loopback), advertise: Advertise::Host };
+        Self { endpoint: Endpoint::bind(&config).expect("loopback can be bound") }
+    }
+
+    pub async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
+        self.connect(Caller::new(codec, sockets).await, Voice::Level).await
+    }
+
+    pub async fn connected_with(&self, codec: Codec, voice: Voice) -> (Caller, Call) {
+        self.connect(Caller::new(codec, Sockets::Udp).await, voice).await
+    }
+
+    async fn connect(&self, mut caller: Caller, voice: Voice) -> (Caller, Call) {
+        let offer = caller.offer().await;
+        let (answer, call) = self.answer(&offer, voice);
+        caller.accept(&answer).await;
+        caller.connected().await;
+        (caller, call)
+    }
+
+    pub fn answer(&self, offer: &str, voice: Voice) -> (String, Call) {
+        let (turn, turns) = mpsc::channel(16);
+        let build = |format: AudioFormat| {
+            let (backend, channels) = channels();
+            tokio::spawn(backend_task(channels, turn));
+            let voice = Detector { voice, level: LevelVoice::new(-50.0) };
+            let agent = Agent::new(AgentSettings::default(), codec(format), voice);
+            Ok(CallParts { call_id: "loopback".to_owned(), agent, backend })
+        };
+        let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
+        (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })
+    }
+}
+
+impl Call {
+    /// The caller hums for a second; whether the backend was told that somebody speaks.
+    pub async fn hears_a_turn_of(&mut self, caller: &Caller, kind: Codec) -> bool {
+        let mut codec = match kind {
+            Codec::Opus => AnyCodec::Opus(OpusCodec::new(48_000).expect("Opus")),
+            Codec::Pcmu => AnyCodec::G711(G711Codec::new(Law::Mu)),
+        };
+        let rate = codec.sample_rate_hz();
+        let samples = rate as usize / 50;
+        let ticks = codec.rtp_clock_hz() / 50;
+        let mut beat = interval(std::time::Duration::from_millis(20));
+        for index in 0..50_u16 {
+            beat.tick().await;
+            let pcm = (0..samples).map(|sample| hum(usize::from(index) * samples + sample, rate));
+            let mut payload = [0; 512];
+            let length = codec.encode(&pcm.collect::<Vec<_>>(), &mut payload).expect("a frame");
+            caller.send(index, u32::from(index) * ticks, &payload[..length]).await;
+        }
+        timeout(PATIENCE, self.turns.recv()).await.is_ok_and(|turn| turn.is_some())
+    }
+}
+
+/// A voiced sound of 150 Hz with overtones.
+fn hum(sample: usize, rate_hz: u32) -> f32 {
+    let turn = |hz: f32| (sample as f32 * hz / rate_hz as f32 * std::f32::consts::TAU).sin();
+    0.2 * turn(150.0) + 0.1 * turn(300.0) + 0.05 * turn(450.0)
+}
+
+/// Speaks for five seconds when asked to greet, and reports each turn of the user.
+async fn backend_task(mut channels: BackendChannels, turns: mpsc::Sender<()>) {
+    let _ = channels.output.send(BackendOutput::Event(BackendEvent::Ready)).await;
+    while let Some(input) = channels.input.recv().await {
+        match input {
+            BackendInput::Command(BackendCommand::Greet { generation }) => {
+                speak(&channels, generation).await;
+            }
+            BackendInput::Command(BackendCommand::UserSpeechStarted { .. }) => {
+                let _ = turns.try_send(());
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn speak(channels: &BackendChannels, generation: Generation) {
+    let started = BackendEvent::ReplyStarted { generation };
+    let _ = channels.output.send(BackendOutput::Event(started)).await;
+    for block in 0..25_usize {
+        let pcm = (0..4_800).map(|it| (hum(block * 4_800 + it, 24_000) * 16_000.0) as i16);
+        let audio = ReplyAudio { generation, sample_rate_hz: 24_000, pcm: pcm.collect() };
+        let _ = channels.output.send(BackendOutput::Audio(audio)).await;
+    }
+    let finished = BackendEvent::ReplyFinished { generation };
+    let _ = channels.output.send(BackendOutput::Event(finished)).await;
+}
+
+struct Detector {
+    voice: Voice,
+    level: LevelVoice,
+}
+
+impl VoiceModel for Detector {
+    fn step(&mut self, window: &[f32; WINDOW_SAMPLES]) -> f32 {
+        let probability = self.level.step(window);
+        assert!(self.voice == Voice::Level || probability < 0.5, "a bug, on purpose");
+        probability
+    }
+
+    fn reset(&mut self) {
+        self.level.reset();
+    }
+}
+
+fn codec(format: AudioFormat) -> AnyCodec {
+    match format.codec {
+        AudioCodec::Opus => AnyCodec::Opus(OpusCodec::new(16_000).expect("Opus")),
+        AudioCodec::Pcmu => AnyCodec::G711(G711Codec::new(Law::Mu)),
+        AudioCodec::Pcma => AnyCodec::G711(G711Codec::new(Law::A)),
+    }
+}
+
+enum AnyCodec {
+    Opus(OpusCodec),
+    G711(G711Codec),
+}
+
+macro_rules! each {
+    ($self:ident, $codec:ident => $call:expr) => {
+        match $self {
+            AnyCodec::Opus($codec) => $call,
+            AnyCodec::G711($codec) => $call,
+        }
+    };
+}
+
+impl antiphon::media::codec::Codec for AnyCodec {
+    fn sample_rate_hz(&self) -> u32 {
+        each!(self, codec => codec.sample_rate_hz())
+    }
+
+    fn rtp_clock_hz(&self) -> u32 {
+        each!(self, codec => codec.rtp_clock_hz())
+    }
+
+    fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
+        each!(self, codec => codec.packet_samples(payload))
+    }
+
+    fn decode(&mut self, payload: &[u8], pcm: &mut [f32]) -> Result<usize, CodecError> {
+        each!(self, codec => codec.decode(payload, pcm))
+    }
+
+    fn conceal(&mut self, next: Option<&[u8]>, pcm: &mut [f32]) -> Concealment {
+        each!(self, codec => codec.conceal(next, pcm))
+    }
+
+    fn encode(&mut self, pcm: &[f32], payload: &mut [u8]) -> Result<usize, CodecError> {
+        each!(self, codec => codec.encode(pcm, payload))
+    }
+
+    fn silence(&self) -> &[u8] {
+        each!(self, codec => codec.silence())
+    }
+}
