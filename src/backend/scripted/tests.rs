@@ -51,6 +51,8 @@ async fn recordings_are_played_sample_by_sample() {
 fn what_is_wrong_is_named() {
     let folder = Folder::new("refused");
     folder.wav("stereo.wav", 44_100, 2, &[0, 0]);
+    folder.wav("slow.wav", 8_000, 1, &[0]);
+    folder.wav("wide.wav", 24_000, 2, &[0, 0]);
     fs::write(folder.0.join("text.wav"), "RIFF no").expect("the folder is writable");
     let refusal = |text: &str| folder.script(text).expect_err("it is wrong").to_string();
     let with_wav = |name: &str| refusal(&format!("turns:\n- reply: [{{wav: {name}}}]"));
@@ -58,6 +60,8 @@ fn what_is_wrong_is_named() {
         (with_wav("none.wav"), "none.wav: No such file or directory"),
         (with_wav("text.wav"), "text.wav"),
         (with_wav("stereo.wav"), "received 16 bit, 2 channels, 44100 Hz"),
+        (with_wav("slow.wav"), "received 16 bit, 1 channels, 8000 Hz"),
+        (with_wav("wide.wav"), "received 16 bit, 2 channels, 24000 Hz"),
         (with_wav("stereo.wav"), "(named in line 2 of the script)"),
         (refusal("turns: []"), "script.yaml:\n  line 1"),
         (refusal(&"#".repeat(YAML_BYTES_MAX + 1)), "at most"),
