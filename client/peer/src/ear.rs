@@ -74,8 +74,8 @@ impl Ear {
         }
     }
 
-    /// The next frame of what is heard. Frame `n` holds the places `n * frame..(n + 1) * frame` after the start; it
-    /// is complete once the buffer's delay has passed after its end.
+    /// The next frame of what is heard. Frame `n` holds the places `n * frame..(n + 1) * frame` after the
+    /// start; it is complete once the buffer's delay has passed after its end.
     pub fn next_frame(&mut self) -> Vec<i16> {
         let wanted = self.kind.frame_samples();
         while self.ready.len() < wanted {

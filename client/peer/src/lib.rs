@@ -6,7 +6,7 @@
 //! bench      many calls at once, as percentiles
 //! call       the one loop: owns the clock, the connection and everything below
 //! whip       HTTP: offer in, answer out, hang up        peer, rtcp   the WebRTC stack, adapted to a channel
-//! ------------------------------------------- pure: told the time -------------------------------------------
+//! ------------------------------------- pure: told the time -------------------------------------
 //! conversation   what is said when, and what came back
 //! ear            packets -> what is heard: `measure::receive`, `playout`, `codec`
 //! measure        order, loss and jitter of packets; replies and the holes in them
