@@ -134,7 +134,6 @@ export class Call extends EventTarget {
 
   /** Ends the call. */
   hangup() {
-    this.#send(rtvi.disconnect());
     this.#end('hangup');
   }
 
@@ -361,6 +360,8 @@ export class Call extends EventTarget {
     if (this.#state === 'ended') return;
     this.#become('ended', reason);
     if (error) this.#emit('error', { error });
+    // A call that the agent has ended is not there any more.
+    if (reason !== 'agent-left') void this.#signaling.end();
     this.#release();
   }
 
@@ -369,12 +370,9 @@ export class Call extends EventTarget {
     this.#timers.forEach(clearInterval);
     clearTimeout(this.#graceTimer);
     this.#path?.close();
-    void this.#signaling.end();
-    // The last message of the channel needs a moment to leave.
-    const peer = this.#peer;
-    if (peer) {
-      peer.onconnectionstatechange = null;
-      setTimeout(() => peer.close(), 50);
+    if (this.#peer) {
+      this.#peer.onconnectionstatechange = null;
+      this.#peer.close();
     }
     this.#track?.stop();
   }
