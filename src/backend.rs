@@ -5,6 +5,7 @@
 //! with the generation it was made for. It may run faster than real time: the channel pushes back.
 
 pub mod echo;
+pub mod local;
 pub mod scripted;
 mod session;
 

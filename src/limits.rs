@@ -82,6 +82,31 @@ pub const CALL_ADDRESSES_MAX: usize = 16;
 pub const BACKEND_EVENTS_WAITING_MAX: usize = 32;
 /// Frames that the echo backend remembers of one turn: 60 s. Later ones are not said back.
 pub const ECHO_FRAMES_MAX: usize = 3_000;
+/// Frames and requests waiting for a call's speech recogniser: about 10 s. At the limit frames are
+/// dropped and counted, and a request fails the backend.
+pub const RECOGNISER_QUEUE_MAX: usize = 512;
+/// Reports of a call's recogniser waiting for its session. At the limit the recogniser waits.
+pub const RECOGNISER_REPORTS_MAX: usize = 32;
+/// Frames of one turn that are recognised: 60 s. Later ones are not heard.
+pub const UTTERANCE_FRAMES_MAX: usize = 3_000;
+/// Blocks of 20 ms that one sentence may take to say: 60 s. At the limit the sentence ends.
+pub const SENTENCE_BLOCKS_MAX: usize = 3_000;
+/// Characters of one sentence given to the synthesiser; a longer one is cut at a space.
+pub const SENTENCE_CHARS_MAX: usize = 400;
+/// Characters of one reply. What a model writes beyond is not spoken and its request is dropped.
+pub const REPLY_CHARS_MAX: usize = 8_000;
+/// Synthesised audio kept ahead of being taken, in blocks of 20 ms, before the next sentence waits.
+pub const SPEECH_AHEAD_BLOCKS_MAX: usize = 100;
+/// Messages of a conversation kept for a language model. The oldest are forgotten.
+pub const HISTORY_MESSAGES_MAX: usize = 64;
+/// Characters of those messages together. The oldest are forgotten.
+pub const HISTORY_CHARS_MAX: usize = 32_000;
+/// Bytes of one event, or of one error, that a language model's server may send.
+pub const MODEL_EVENT_BYTES_MAX: usize = 256 * 1024;
+/// Pieces of a language model's text waiting for their session. At the limit the request waits.
+pub const MODEL_REPORTS_MAX: usize = 64;
+/// Timers that a user can have running in one call; one more is refused, in words.
+pub const USER_TIMERS_MAX: usize = 8;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 

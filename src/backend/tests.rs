@@ -36,7 +36,7 @@ pub(super) fn shipped(name: &str) -> ScriptedSettings {
 
 /// A backend and what it is sent to get a reply longer than its channel holds.
 struct Subject {
-    backend: Box<dyn Backend>,
+    backend: &'static dyn Backend,
     ask: fn(u32) -> Vec<BackendInput>,
 }
 
@@ -44,8 +44,9 @@ fn subjects() -> Vec<Subject> {
     let echo = Echo::new(EchoSettings::STANDARD).expect("the standard settings are right");
     let scripted = Scripted::new(&shipped("fast.yaml")).expect("the script is right");
     vec![
-        Subject { backend: Box::new(echo), ask: speak },
-        Subject { backend: Box::new(scripted), ask: speak },
+        Subject { backend: Box::leak(Box::new(echo)), ask: speak },
+        Subject { backend: Box::leak(Box::new(scripted)), ask: speak },
+        Subject { backend: local::tests::local(), ask: type_for_a_story },
     ]
 }
 
@@ -57,6 +58,13 @@ fn speak(n: u32) -> Vec<BackendInput> {
     inputs.extend((0..500).map(|_| BackendInput::Audio(tone)));
     inputs.push(ended(n));
     inputs
+}
+
+/// What the small dialogue answers with half a minute of speech.
+fn type_for_a_story(n: u32) -> Vec<BackendInput> {
+    let (turn, generation) = (TurnId(n), Generation(n));
+    let text = "tell me a story".to_owned();
+    vec![BackendInput::Command(BackendCommand::UserText { turn, generation, text })]
 }
 
 pub(super) fn ended(n: u32) -> BackendInput {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Environment, Overrides};
 use crate::agent::AgentSettings;
 use crate::backend::echo::EchoSettings;
-use crate::backend::local::{LlmSettings, LocalSettings};
+use crate::backend::local::{LlmSettings, LocalSettings, Voice};
 use crate::backend::scripted::ScriptedSettings;
 use crate::call::settings::CallSettings;
 use crate::media::uplink::{NoiseSuppression, UplinkSettings};
@@ -61,7 +61,7 @@ impl AgentProfile {
                     .to_owned(),
             greeting: None,
             language: "en-US".to_owned(),
-            backend: BackendConfig::Local(LocalSettings::default()),
+            backend: BackendConfig::Local(LocalSettings::standard()),
             settings: AgentSettings::default(),
         }
     }
@@ -97,7 +97,7 @@ impl AgentProfile {
                 return Err(format!("--script goes with --backend scripted, not with {name}"));
             }
             (_, None) if is_current => {}
-            ("local", None) => self.backend = BackendConfig::Local(LocalSettings::default()),
+            ("local", None) => self.backend = BackendConfig::Local(LocalSettings::standard()),
             ("echo", None) => self.backend = BackendConfig::Echo(EchoSettings::STANDARD),
             (unknown, None) => {
                 return Err(format!(
@@ -190,31 +190,49 @@ fn echo(fields: &mut Fields<'_, '_>) -> EchoSettings {
 }
 
 fn local(fields: &mut Fields<'_, '_>, environment: &Environment) -> LocalSettings {
-    let mut settings = LocalSettings::default();
-    let Some(mut local) = fields.fields("local", &["voice", "pace", "time_zone", "llm"]) else {
-        return settings;
-    };
-    if let Some(voice) = local.string("voice") {
-        settings.voice = voice;
+    let mut settings = LocalSettings::standard();
+    let known = ["voice", "pace", "recognition_model", "recognisers_kept", "time_zone", "llm"];
+    let Some(mut local) = fields.fields("local", &known) else { return settings };
+    settings.voice = local.choice("voice", &Voice::NAMES, settings.voice);
+    settings.pace = local.f32_in("pace", LocalSettings::PACE_RANGE, settings.pace);
+    if let Some(folder) = local.string("recognition_model") {
+        settings.recognition_model = PathBuf::from(folder);
     }
-    settings.pace = local.f32_in("pace", 0.5..=2.0, settings.pace);
-    settings.time_zone = local.string("time_zone").or(settings.time_zone);
+    let kept = local.u32_in("recognisers_kept", 1..=64, settings.recognisers_kept as u32);
+    settings.recognisers_kept = kept as usize;
+    settings.time_zone = local.string("time_zone");
     settings.llm = llm(&mut local, environment);
     settings
 }
 
 fn llm(local: &mut Fields<'_, '_>, environment: &Environment) -> Option<LlmSettings> {
-    let known = ["url", "model", "api_key_env"];
+    let known = [
+        "url",
+        "model",
+        "api_key_env",
+        "tokens_max",
+        "connect_timeout_ms",
+        "first_token_timeout_ms",
+        "stall_timeout_ms",
+    ];
     let mut fields = local.fields("llm", &known)?;
-    let mut settings =
-        LlmSettings::new(fields.required_string("url"), fields.required_string("model"));
-    if let Some(variable) = fields.string("api_key_env") {
-        settings.api_key = environment.get(&variable).map(str::to_owned);
-        if settings.api_key.is_none() {
+    let (url, model) = (fields.required_string("url"), fields.required_string("model"));
+    let key = fields.string("api_key_env").and_then(|variable| {
+        let key = environment.get(&variable).map(str::to_owned);
+        if key.is_none() {
             let problem = format!("the environment variable `{variable}` is not set");
             fields.refuse("api_key_env", problem);
         }
-    }
+        key
+    });
+    let mut settings = LlmSettings::new(url, model, key);
+    settings.tokens_max = fields.u32_in("tokens_max", 1..=4_096, settings.tokens_max);
+    let mut set = |key: &str, value: &mut Duration| {
+        *value = fields.duration_ms(key, 100..=120_000, *value);
+    };
+    set("connect_timeout_ms", &mut settings.connect_timeout);
+    set("first_token_timeout_ms", &mut settings.first_token_timeout);
+    set("stall_timeout_ms", &mut settings.stall_timeout);
     Some(settings)
 }
 

@@ -149,6 +149,16 @@ pub(crate) struct Session {
     stats: SessionStats,
 }
 
+/// What the stack sent to whom a packet had come from; the last is the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Response {
+    Nothing,
+    /// A check of its own.
+    Check,
+    /// The STUN success of a check.
+    Answer,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Connecting,
@@ -275,23 +285,26 @@ impl Session {
         }
     }
 
-    /// Gives a check to the stack. That it answers says that the check was authentic, and, of a
-    /// nomination, that its own check on the same pair had succeeded.
+    /// Gives a check to the stack. That anything comes back says that the check was authentic, and
+    /// an answer to a nomination, that the stack's own check on the same pair had succeeded.
+    ///
+    /// A browser nominates with its very first check, which the stack only answers by a check of its
+    /// own: the address must be known from then on, or the answer to that would be a stranger's.
     fn feed_request(&mut self, now: Instant, request: Datagram, is_nomination: bool) {
         let route = request.route;
-        if !self.feed(now, request) {
+        let response = self.feed(now, request);
+        if response == Response::Nothing {
             return;
         }
         self.heard = now;
         self.events.push_back(Event::Seen(route));
-        if is_nomination && self.path.proven(route) {
+        if is_nomination && response == Response::Answer && self.path.proven(route) {
             self.events.push_back(Event::Proven(route));
         }
     }
 
-    /// Gives a packet to the stack and takes out all that comes of it. Returns whether it answered
-    /// the sender with a STUN success.
-    fn feed(&mut self, now: Instant, datagram: Datagram) -> bool {
+    /// Gives a packet to the stack and takes out all that comes of it.
+    fn feed(&mut self, now: Instant, datagram: Datagram) -> Response {
         let route = datagram.route;
         let message = TaggedBytesMut { now, transport: transport(route), message: datagram.bytes };
         // The stack counts and logs what it cannot use; there is nothing to do about it here.
@@ -431,9 +444,9 @@ impl Session {
         (stats, self.media.path_stats())
     }
 
-    /// Takes everything out of the stack. Returns whether it answered `sender` with a STUN success.
-    fn drain(&mut self, now: Instant, sender: Option<Route>) -> bool {
-        let answered = self.drain_writes(sender);
+    /// Takes everything out of the stack. Returns what of it was for `sender`.
+    fn drain(&mut self, now: Instant, sender: Option<Route>) -> Response {
+        let response = self.drain_writes(sender);
         while let Some(event) = self.stack.poll_event() {
             self.handle_stack_event(now, event);
         }
@@ -457,23 +470,28 @@ impl Session {
             }
         }
         // What was taken in may be answered at once: acknowledgements, a new window.
-        self.drain_writes(sender) || answered
+        self.drain_writes(sender).max(response)
     }
 
-    fn drain_writes(&mut self, sender: Option<Route>) -> bool {
-        let mut answered = false;
+    fn drain_writes(&mut self, sender: Option<Route>) -> Response {
+        let mut response = Response::Nothing;
         while let Some(written) = self.stack.poll_write() {
             let mut route = route_of(&written.transport);
             match Binding::parse(&written.message) {
-                Some(binding) => {
-                    answered |= binding.class == Class::Success && Some(route) == sender;
+                Some(binding) if Some(route) == sender => {
+                    response = response.max(match binding.class {
+                        Class::Success => Response::Answer,
+                        Class::Request => Response::Check,
+                        Class::Error | Class::Indication => Response::Nothing,
+                    });
                 }
+                Some(_) => {}
                 // The stack addresses it to its first pair; the peer may have moved since.
                 None => route = self.path.route().unwrap_or(route),
             }
             self.transmits.push_back(Datagram { route, bytes: written.message });
         }
-        answered
+        response
     }
 
     fn handle_stack_event(&mut self, now: Instant, event: RTCPeerConnectionEvent) {

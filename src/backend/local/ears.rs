@@ -1,0 +1,327 @@
+//! The recognisers of one call, on a thread of their own.
+//!
+//! Speech is recognised while it is spoken, so that little is left to do when the turn ends: half
+//! of the thread's time at most goes by for a second of audio, and the end takes some 50 ms.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use super::phones::{BELIEVED, likeness};
+use super::pocketsphinx::{PocketSphinx, Recogniser, RecogniserFailed, Vocabulary};
+use crate::agent::PcmFrame;
+use crate::backend::BackendError;
+use crate::call::event::{Generation, TurnId};
+use crate::limits::{RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, UTTERANCE_FRAMES_MAX};
+
+/// What the dialogue understands.
+const COMMANDS: &str = include_str!("commands.gram");
+/// Frames between two looks at what was understood so far: 240 ms.
+const FRAMES_PER_PARTIAL: usize = 12;
+
+/// Makes recognisers and keeps idle ones for the next call.
+#[derive(Debug)]
+pub(super) struct Clinic {
+    library: Arc<PocketSphinx>,
+    model_dir: PathBuf,
+    with_commands: bool,
+    idle: Mutex<Vec<Pair>>,
+    idle_max: usize,
+}
+
+/// The recognisers that hear the same utterance.
+#[derive(Debug)]
+struct Pair {
+    free: Recogniser,
+    /// Set where a dialogue of known commands answers.
+    commands: Option<Recogniser>,
+}
+
+/// What the thread is asked.
+#[derive(Debug)]
+enum Ask {
+    Start(TurnId),
+    Frame(Box<PcmFrame>),
+    End { turn: TurnId, generation: Generation },
+    Forget,
+}
+
+/// What the thread tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum EarReport {
+    /// The recognisers are set up.
+    Ready,
+    /// What was understood so far.
+    Partial { turn: TurnId, text: String },
+    /// What was understood.
+    Final { turn: TurnId, generation: Generation, text: String },
+    /// Recognition is gone for good.
+    Failed(String),
+}
+
+/// A call's handle on its recognisers. Dropping it ends the thread.
+#[derive(Debug)]
+pub(super) struct Ears {
+    asks: SyncSender<Ask>,
+    /// Frames dropped because the thread is that far behind.
+    frames_dropped: u64,
+}
+
+impl Clinic {
+    /// Sets up the first recognisers, so that what is missing is known at start and the first call
+    /// need not wait. At most `idle_max` are kept.
+    pub(super) fn new(
+        model_dir: PathBuf,
+        with_commands: bool,
+        idle_max: usize,
+    ) -> Result<Self, BackendError> {
+        let library = PocketSphinx::load()?;
+        let idle = Mutex::new(Vec::new());
+        let clinic = Self { library, model_dir, with_commands, idle, idle_max };
+        let first = clinic.set_up()?;
+        clinic.put_back(first);
+        Ok(clinic)
+    }
+
+    fn set_up(&self) -> Result<Pair, BackendError> {
+        let free = self.library.recogniser(&self.model_dir, &Vocabulary::Free)?;
+        let commands = match self.with_commands {
+            true => {
+                let vocabulary =
+                    Vocabulary::Grammar { jsgf: COMMANDS.to_owned(), words: words_of(&free)? };
+                Some(self.library.recogniser(&self.model_dir, &vocabulary)?)
+            }
+            false => None,
+        };
+        Ok(Pair { free, commands })
+    }
+
+    fn take(&self) -> Result<Pair, BackendError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.set_up(), Ok)
+    }
+
+    fn put_back(&self, pair: Pair) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.idle_max {
+            idle.push(pair);
+        }
+    }
+}
+
+impl Ears {
+    /// Starts a call's thread. It reports [`EarReport::Ready`] or [`EarReport::Failed`] first.
+    pub(super) fn open(clinic: Arc<Clinic>) -> (Self, mpsc::Receiver<EarReport>) {
+        let (asks, asked) = sync_channel(RECOGNISER_QUEUE_MAX);
+        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
+        let failure = reports.clone();
+        let spawned = thread::Builder::new()
+            .name("recogniser".to_owned())
+            .spawn(move || listen(&clinic, &asked, &reports));
+        if let Err(error) = spawned {
+            // The channel is new and empty: this fits.
+            let _ = failure.try_send(EarReport::Failed(error.to_string()));
+        }
+        (Self { asks, frames_dropped: 0 }, reported)
+    }
+
+    /// A turn began.
+    pub(super) fn start(&mut self, turn: TurnId) -> Result<(), RecogniserFailed> {
+        self.ask(Ask::Start(turn))
+    }
+
+    /// Some of the turn's audio. Dropped and counted if the thread is far behind.
+    pub(super) fn hear(&mut self, frame: PcmFrame) {
+        if let Err(TrySendError::Full(_)) = self.asks.try_send(Ask::Frame(Box::new(frame))) {
+            self.frames_dropped += 1;
+        }
+    }
+
+    /// The turn is over; [`EarReport::Final`] follows.
+    pub(super) fn end(
+        &mut self,
+        turn: TurnId,
+        generation: Generation,
+    ) -> Result<(), RecogniserFailed> {
+        self.ask(Ask::End { turn, generation })
+    }
+
+    /// The turn was none.
+    pub(super) fn forget(&mut self) -> Result<(), RecogniserFailed> {
+        self.ask(Ask::Forget)
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), RecogniserFailed> {
+        self.asks.try_send(ask).map_err(|_| RecogniserFailed)
+    }
+}
+
+impl Drop for Ears {
+    fn drop(&mut self) {
+        if self.frames_dropped > 0 {
+            let frames_dropped = self.frames_dropped;
+            tracing::warn!(frames_dropped, "speech recognition did not keep up with a call");
+        }
+    }
+}
+
+/// The thread: ends when the call drops its handle or no longer reads.
+fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<EarReport>) {
+    let pair = match clinic.take() {
+        Ok(pair) => pair,
+        Err(error) => {
+            let _ = reports.blocking_send(EarReport::Failed(error.to_string()));
+            return;
+        }
+    };
+    let mut hearing = Hearing { pair, state: State::Quiet, partial: String::new() };
+    let mut report = Some(EarReport::Ready);
+    loop {
+        if let Some(report) = report.take()
+            && reports.blocking_send(report).is_err()
+        {
+            break;
+        }
+        let Ok(ask) = asked.recv() else { break };
+        report = match hearing.handle(ask) {
+            Ok(report) => report,
+            Err(RecogniserFailed) => {
+                let message = "the speech recogniser failed".to_owned();
+                let _ = reports.blocking_send(EarReport::Failed(message));
+                // A failed recogniser is not kept for another call.
+                return;
+            }
+        };
+    }
+    if hearing.handle(Ask::Forget).is_ok() {
+        clinic.put_back(hearing.pair);
+    }
+}
+
+struct Hearing {
+    pair: Pair,
+    state: State,
+    partial: String,
+}
+
+enum State {
+    Quiet,
+    Utterance { turn: TurnId, frames: usize },
+}
+
+impl Hearing {
+    fn handle(&mut self, ask: Ask) -> Result<Option<EarReport>, RecogniserFailed> {
+        match ask {
+            Ask::Start(turn) => {
+                self.finish()?;
+                self.pair.each(Recogniser::start)?;
+                self.state = State::Utterance { turn, frames: 0 };
+                self.partial.clear();
+                Ok(None)
+            }
+            Ask::Frame(frame) => self.hear(&frame),
+            Ask::End { turn, generation } => {
+                let heard_it = matches!(self.state, State::Utterance { turn: t, .. } if t == turn);
+                self.finish()?;
+                let text = if heard_it { self.pair.decide() } else { String::new() };
+                Ok(Some(EarReport::Final { turn, generation, text }))
+            }
+            Ask::Forget => self.finish().map(|()| None),
+        }
+    }
+
+    fn hear(&mut self, frame: &PcmFrame) -> Result<Option<EarReport>, RecogniserFailed> {
+        let State::Utterance { turn, frames } = &mut self.state else { return Ok(None) };
+        let turn = *turn;
+        *frames += 1;
+        if *frames > UTTERANCE_FRAMES_MAX {
+            return Ok(None);
+        }
+        let look = frames.is_multiple_of(FRAMES_PER_PARTIAL);
+        self.pair.each(|recogniser| recogniser.hear(&frame.0))?;
+        if !look {
+            return Ok(None);
+        }
+        let text = self.pair.free.words();
+        if text.is_empty() || text == self.partial {
+            return Ok(None);
+        }
+        self.partial.clone_from(&text);
+        Ok(Some(EarReport::Partial { turn, text }))
+    }
+
+    fn finish(&mut self) -> Result<(), RecogniserFailed> {
+        match std::mem::replace(&mut self.state, State::Quiet) {
+            State::Quiet => Ok(()),
+            State::Utterance { .. } => self.pair.each(Recogniser::finish),
+        }
+    }
+}
+
+impl Pair {
+    fn each(
+        &mut self,
+        mut act: impl FnMut(&mut Recogniser) -> Result<(), RecogniserFailed>,
+    ) -> Result<(), RecogniserFailed> {
+        act(&mut self.free)?;
+        self.commands.as_mut().map_or(Ok(()), act)
+    }
+
+    /// What was said: the command, if it sounds like what was freely heard.
+    fn decide(&mut self) -> String {
+        let free = self.free.words();
+        let Some(commands) = &mut self.commands else { return free };
+        let command = commands.words();
+        // What follows `say` is free speech, however much it sounds like a command.
+        let is_quotation =
+            ["say ", "repeat "].iter().any(|word| free.starts_with(word)) && free != command;
+        if is_quotation || command.is_empty() {
+            return free;
+        }
+        let alike = likeness(&phones(&self.free, &free), &phones(&self.free, &command));
+        if alike >= BELIEVED { command } else { free }
+    }
+}
+
+fn phones(dictionary: &Recogniser, text: &str) -> Vec<String> {
+    let pronounced = text.split_whitespace().filter_map(|word| dictionary.pronunciation(word));
+    pronounced.flat_map(|phones| phones.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// The grammar's words with all of their pronunciations, from the model's dictionary.
+fn words_of(dictionary: &Recogniser) -> Result<Vec<(String, String)>, BackendError> {
+    const VARIANTS_MAX: usize = 4;
+    let rules = COMMANDS.lines().filter(|line| !line.trim_start().starts_with("//")).skip(2);
+    let mut words = HashMap::new();
+    for line in rules {
+        let mut in_rule_name = false;
+        let spoken = line.replace("public", " ").replace(
+            |c: char| {
+                in_rule_name = (in_rule_name || c == '<') && c != '>';
+                in_rule_name || !(c.is_ascii_lowercase() || c == '\'')
+            },
+            " ",
+        );
+        for word in spoken.split_whitespace() {
+            words.insert(word.to_owned(), dictionary.pronunciation(word));
+        }
+    }
+    let mut entries = Vec::new();
+    for (word, phones) in words {
+        let phones = phones.ok_or_else(|| BackendError::Invalid {
+            problem: format!("the recogniser's dictionary lacks the word `{word}`"),
+        })?;
+        entries.push((word.clone(), phones));
+        for variant in 2..=VARIANTS_MAX {
+            let name = format!("{word}({variant})");
+            entries.extend(dictionary.pronunciation(&name).map(|phones| (name, phones)));
+        }
+    }
+    // A variant may only follow its word.
+    entries.sort();
+    Ok(entries)
+}

@@ -1,0 +1,331 @@
+//! flite, the speech synthesiser, loaded at run time: all of its C interface is in this file.
+//!
+//! flite keeps its voices in process-wide tables and passes the streaming callback through the
+//! voice, so there is one table of engines here too, and its lock serialises synthesis. It makes a
+//! second of speech in about 15 ms and the callback never blocks, so a waiting call waits for
+//! milliseconds.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use libloading::Library;
+
+use crate::backend::BackendError;
+
+/// What gets the library onto the machine.
+const REMEDY: &str = "`./run --setup` installs it, or: apt-get install flite";
+/// The feature of a voice that holds the streaming callback.
+const STREAMING_FEATURE: &std::ffi::CStr = c"streaming_info";
+/// The feature of a voice that stretches time: 2 is half as fast.
+const STRETCH_FEATURE: &std::ffi::CStr = c"duration_stretch";
+
+/// A voice of flite's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Voice {
+    /// A woman's voice; the clearest. First sound after about 10 ms.
+    #[default]
+    Slt,
+    /// A man's voice.
+    Rms,
+    /// A Scottish man's voice.
+    Awb,
+    /// A robot's voice at almost no cost.
+    Kal16,
+}
+
+impl Voice {
+    /// The names used in configuration, for a decoder of choices.
+    pub const NAMES: [(&str, Self); 4] =
+        [("slt", Self::Slt), ("rms", Self::Rms), ("awb", Self::Awb), ("kal16", Self::Kal16)];
+
+    /// The name used in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slt => "slt",
+            Self::Rms => "rms",
+            Self::Awb => "awb",
+            Self::Kal16 => "kal16",
+        }
+    }
+}
+
+/// `struct cst_wave` as far as it is read.
+#[repr(C)]
+struct Wave {
+    kind: *const c_char,
+    sample_rate: c_int,
+    num_samples: c_int,
+    num_channels: c_int,
+    samples: *const i16,
+}
+
+/// `struct cst_audio_streaming_info`.
+#[repr(C)]
+struct StreamingInfo {
+    min_buffsize: c_int,
+    asc:
+        Option<unsafe extern "C" fn(*const Wave, c_int, c_int, c_int, *mut StreamingInfo) -> c_int>,
+    utt: *const c_void,
+    item: *const c_void,
+    userdata: *mut c_void,
+}
+
+/// `struct cst_voice` as far as it is read.
+#[repr(C)]
+struct CVoice {
+    name: *const c_char,
+    features: *mut c_void,
+}
+
+const STREAM_STOP: c_int = -1;
+const STREAM_CONTINUE: c_int = 0;
+
+/// A voice that was loaded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flite {
+    voice: Voice,
+}
+
+/// The loaded voices, at most one engine for each; they stay loaded. The lock is held for the whole
+/// of each synthesis.
+static ENGINES: Mutex<Vec<(Voice, Engine)>> = Mutex::new(Vec::new());
+
+fn engines() -> MutexGuard<'static, Vec<(Voice, Engine)>> {
+    // A panic under the lock would be a sink's; the engines are whole either way.
+    ENGINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+struct Engine {
+    voice: *mut CVoice,
+    streaming: *mut StreamingInfo,
+    synth_text: unsafe extern "C" fn(*const c_char, *mut CVoice) -> *mut c_void,
+    delete_utterance: unsafe extern "C" fn(*mut c_void),
+    feat_set_float: unsafe extern "C" fn(*mut c_void, *const c_char, f32),
+    // Unloaded last: the pointers above lead into them.
+    _libraries: [Library; 2],
+}
+
+// SAFETY: the pointers lead to flite's own heap, which is tied to no thread, and the mutex lets one
+// thread at a time use them.
+unsafe impl Send for Engine {}
+
+/// Where the callback hands its blocks.
+struct Sink<'a> {
+    take: &'a mut dyn FnMut(&[i16]) -> bool,
+    rate_hz: u32,
+}
+
+/// Why nothing was spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SpeakError {
+    /// The engine made no utterance of the text.
+    Engine,
+    /// The engine's audio is not what every one of its voices makes: mono at 16 kHz.
+    Format,
+}
+
+impl Flite {
+    /// Loads the library and a voice, unless they are loaded already.
+    pub(super) fn load(voice: Voice) -> Result<Self, BackendError> {
+        let mut engines = engines();
+        if engines.iter().all(|(loaded, _)| *loaded != voice) {
+            engines.push((voice, Engine::load(voice)?));
+        }
+        Ok(Self { voice })
+    }
+
+    /// Speaks `text` at `pace` (2 is twice as fast), 16 kHz mono, handing each block of at most some
+    /// 25 ms to `take` as it is made, until `take` answers false.
+    pub(super) fn speak(
+        &self,
+        text: &str,
+        pace: f32,
+        take: &mut dyn FnMut(&[i16]) -> bool,
+    ) -> Result<(), SpeakError> {
+        let text = CString::new(speakable(text)).map_err(|_| SpeakError::Engine)?;
+        let mut engines = engines();
+        let loaded = engines.iter_mut().find(|(voice, _)| *voice == self.voice);
+        let Some((_, engine)) = loaded else { return Err(SpeakError::Engine) };
+        let mut sink = Sink { take, rate_hz: 0 };
+        // SAFETY: the lock makes this thread the voice's only user; `sink` outlives the synthesis,
+        // which is the only time the callback runs; the text ends in NUL.
+        unsafe {
+            (engine.feat_set_float)((*engine.voice).features, STRETCH_FEATURE.as_ptr(), 1.0 / pace);
+            (*engine.streaming).userdata = (&raw mut sink).cast();
+            let utterance = (engine.synth_text)(text.as_ptr(), engine.voice);
+            (*engine.streaming).userdata = ptr::null_mut();
+            if utterance.is_null() {
+                return Err(SpeakError::Engine);
+            }
+            (engine.delete_utterance)(utterance);
+        }
+        match sink.rate_hz {
+            0 | crate::limits::WIDEBAND_HZ => Ok(()),
+            _ => Err(SpeakError::Format),
+        }
+    }
+}
+
+impl Engine {
+    /// To be called once for each voice, under the lock: registration writes process-wide tables.
+    fn load(voice: Voice) -> Result<Self, BackendError> {
+        let voice_file = format!("libflite_cmu_us_{}.so.1", voice.name());
+        let base = open("libflite.so.1")?;
+        let voice_library = open(&voice_file)?;
+        let register_name = format!("register_cmu_us_{}", voice.name());
+        // SAFETY: the types are those of flite 2's headers, and the soname pins its interface. The
+        // voice lives in the library's static data; features are freed by nobody while it is loaded.
+        unsafe {
+            let init: unsafe extern "C" fn() -> c_int = symbol(&base, "flite_init")?;
+            let new_streaming: unsafe extern "C" fn() -> *mut StreamingInfo =
+                symbol(&base, "new_audio_streaming_info")?;
+            let streaming_value: unsafe extern "C" fn(*mut StreamingInfo) -> *const c_void =
+                symbol(&base, "audio_streaming_info_val")?;
+            let feat_set: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_void) =
+                symbol(&base, "flite_feat_set")?;
+            let register: unsafe extern "C" fn(*const c_char) -> *mut CVoice =
+                symbol(&voice_library, &register_name)?;
+            init();
+            let voice = register(ptr::null());
+            let streaming = new_streaming();
+            if voice.is_null() || streaming.is_null() {
+                return Err(missing(&voice_file, "the voice does not load".to_owned()));
+            }
+            (*streaming).asc = Some(stream_block);
+            feat_set((*voice).features, STREAMING_FEATURE.as_ptr(), streaming_value(streaming));
+            Ok(Self {
+                voice,
+                streaming,
+                synth_text: symbol(&base, "flite_synth_text")?,
+                delete_utterance: symbol(&base, "delete_utterance")?,
+                feat_set_float: symbol(&base, "flite_feat_set_float")?,
+                _libraries: [voice_library, base],
+            })
+        }
+    }
+}
+
+/// Called by flite for each block while it synthesises.
+///
+/// # Safety
+/// `wave` holds `start + size` samples and `info` is the voice's, its user data a live [`Sink`].
+unsafe extern "C" fn stream_block(
+    wave: *const Wave,
+    start: c_int,
+    size: c_int,
+    _last: c_int,
+    info: *mut StreamingInfo,
+) -> c_int {
+    // SAFETY: flite passes the wave it is filling and the info that `speak` set up on this thread.
+    let (sink, block, is_expected) = unsafe {
+        let Some(sink) = (*info).userdata.cast::<Sink<'_>>().as_mut() else { return STREAM_STOP };
+        let (Ok(start), Ok(size)) = (usize::try_from(start), usize::try_from(size)) else {
+            return STREAM_STOP;
+        };
+        sink.rate_hz = (*wave).sample_rate.unsigned_abs();
+        let is_expected = sink.rate_hz == crate::limits::WIDEBAND_HZ && (*wave).num_channels == 1;
+        (sink, std::slice::from_raw_parts((*wave).samples.add(start), size), is_expected)
+    };
+    // A panic must not unwind into C; it ends the utterance.
+    let wants_more =
+        is_expected && catch_unwind(AssertUnwindSafe(|| (sink.take)(block))).unwrap_or(false);
+    if wants_more { STREAM_CONTINUE } else { STREAM_STOP }
+}
+
+/// The text as far as flite's English front end can say it: letters, digits and plain punctuation.
+/// Typographic characters become their plain twins, others a space.
+fn speakable(text: &str) -> String {
+    let plain = |c: char| match c {
+        '\u{2018}' | '\u{2019}' => '\'',
+        '\u{2013}' | '\u{2014}' | '\u{2026}' => ',',
+        'à'..='å' => 'a',
+        'è'..='ë' => 'e',
+        'ì'..='ï' => 'i',
+        'ò'..='ö' => 'o',
+        'ù'..='ü' => 'u',
+        'ç' => 'c',
+        'ñ' => 'n',
+        // Marks of markup would be read out by name.
+        '*' | '_' | '`' | '#' | '<' | '>' | '|' | '~' | '^' | '\\' => ' ',
+        ' '..='~' => c,
+        _ => ' ',
+    };
+    text.chars().map(plain).collect()
+}
+
+fn open(name: &str) -> Result<Library, BackendError> {
+    // SAFETY: loading runs the library's initialisers; flite's do nothing but set up static data.
+    unsafe { Library::new(name) }.map_err(|error| missing(name, error.to_string()))
+}
+
+/// # Safety
+/// `T` is the symbol's type.
+unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T, BackendError> {
+    // SAFETY: as promised by the caller.
+    unsafe { library.get::<T>(name) }
+        .map(|symbol| *symbol)
+        .map_err(|error| missing(name, error.to_string()))
+}
+
+fn missing(what: &str, reason: String) -> BackendError {
+    BackendError::Missing { what: format!("speech synthesis ({what})"), reason, remedy: REMEDY }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spoken(flite: &Flite, text: &str, pace: f32) -> Vec<i16> {
+        let mut pcm = Vec::new();
+        let take = &mut |block: &[i16]| {
+            pcm.extend_from_slice(block);
+            true
+        };
+        flite.speak(text, pace, take).expect("flite speaks");
+        pcm
+    }
+
+    #[test]
+    fn every_voice_speaks_and_pace_changes_its_length() {
+        for (name, voice) in Voice::NAMES {
+            let flite = Flite::load(voice).expect("flite is installed");
+            let text = "The quick brown fox.";
+            let [slow, plain, fast] = [0.5, 1.0, 2.0].map(|pace| spoken(&flite, text, pace).len());
+            assert!((12_000..48_000).contains(&plain), "{name}: {plain} samples");
+            assert!(slow > plain * 3 / 2 && fast < plain * 3 / 4, "{name}: {slow} {plain} {fast}");
+        }
+    }
+
+    #[test]
+    fn it_stops_when_told_to_and_speaks_again_after() {
+        let flite = Flite::load(Voice::Slt).expect("flite is installed");
+        let mut blocks = 0;
+        flite
+            .speak("One two three four five six seven eight.", 1.0, &mut |_| {
+                blocks += 1;
+                blocks < 3
+            })
+            .expect("being stopped is no error");
+        assert_eq!(blocks, 3);
+        assert!(spoken(&flite, "hello", 1.0).len() > 4_000);
+    }
+
+    #[test]
+    fn a_panic_in_the_sink_ends_the_utterance_only() {
+        let flite = Flite::load(Voice::Kal16).expect("flite is installed");
+        let _ = flite.speak("one two three", 1.0, &mut |_| panic!("for the test"));
+        assert!(spoken(&flite, "hello", 1.0).len() > 4_000);
+    }
+
+    #[test]
+    fn no_text_hurts_it() {
+        let flite = Flite::load(Voice::Kal16).expect("flite is installed");
+        for text in ["", " ", "...", "\0\u{7}", "日本語", "ÀÉ", "1e309", "(((", "a*b_c`d", "$5.3%"]
+        {
+            let _ = spoken(&flite, text, 1.0);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Asks a language model over HTTP and streams its answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use eventsource_stream::Eventsource;
+use futures_util::{Stream, StreamExt};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response, Url, redirect};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::chat::{ChatEvent, read_error, read_event};
+use crate::backend::BackendError;
+use crate::call::event::Generation;
+use crate::limits::{MODEL_EVENT_BYTES_MAX, MODEL_REPORTS_MAX};
+
+/// Where the language model is and how long it may take.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LlmSettings {
+    /// Base address of an OpenAI-compatible API, up to and with its version, such as
+    /// `http://127.0.0.1:11434/v1` for Ollama. Required.
+    pub url: String,
+    /// The model's name there. Required.
+    pub model: String,
+    /// Sent as a bearer token, if set.
+    pub api_key: Option<String>,
+    /// Tokens of one reply, 1 to 4 096, default 300: some two minutes of speech.
+    pub tokens_max: u32,
+    /// To connect, 0.1 to 60 s, default 3 s.
+    pub connect_timeout: Duration,
+    /// From the request to the first text, 0.1 to 300 s, default 20 s: a model may have to load.
+    pub first_token_timeout: Duration,
+    /// Between two pieces of text, 0.1 to 300 s, default 10 s.
+    pub stall_timeout: Duration,
+}
+
+impl LlmSettings {
+    /// These settings and the defaults for the rest.
+    pub fn new(url: String, model: String, api_key: Option<String>) -> Self {
+        Self {
+            url,
+            model,
+            api_key,
+            tokens_max: 300,
+            connect_timeout: Duration::from_secs(3),
+            first_token_timeout: Duration::from_secs(20),
+            stall_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Shows that there is a key, never the key.
+impl fmt::Debug for LlmSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LlmSettings")
+            .field("url", &self.url)
+            .field("model", &self.model)
+            .field("api_key", &self.api_key.as_ref().map(|_| "set"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a model tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ModelReport {
+    /// More text of the reply.
+    Text { generation: Generation, text: String },
+    /// The reply is complete, or broke off for a reason.
+    Done { generation: Generation, result: Result<(), ModelError> },
+}
+
+/// Why a reply broke off.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ModelError {
+    #[error("the language model cannot be reached")]
+    Unreachable,
+    #[error("the language model did not answer within {} s", .0.as_secs_f32())]
+    Slow(Duration),
+    #[error("the language model stopped in the middle of its answer")]
+    Broken,
+    #[error("the language model's server answered {status}{}", detail(message))]
+    Refused { status: u16, message: String },
+    #[error("the language model failed{}", detail(.0))]
+    Failed(String),
+    #[error("the language model's server sent something that is no chat completion")]
+    Malformed,
+    #[error("the language model's server sent more than {MODEL_EVENT_BYTES_MAX} bytes at once")]
+    Oversized,
+}
+
+fn detail(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+/// A model that can be asked.
+#[derive(Debug)]
+pub(super) struct Model {
+    client: Client,
+    endpoint: Url,
+    settings: LlmSettings,
+}
+
+/// A request under way. Dropping it drops the connection, which ends the work at the server too.
+#[derive(Debug)]
+pub(super) struct Asking(JoinHandle<()>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Model {
+    /// Checks the settings. Nothing is sent yet.
+    pub(super) fn new(settings: LlmSettings) -> Result<Self, BackendError> {
+        let invalid = |problem: String| BackendError::Invalid { problem };
+        let endpoint = format!("{}/chat/completions", settings.url.trim_end_matches('/'));
+        let endpoint = Url::parse(&endpoint)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                invalid(format!("llm.url: expected http(s)://..., received {}", settings.url))
+            })?;
+        if settings.model.is_empty() {
+            return Err(invalid("llm.model: is required but empty".to_owned()));
+        }
+        // Whoever installed one before is as good: the process has only one provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .connect_timeout(settings.connect_timeout)
+            // A redirect would take the key and the user's words to somewhere nobody configured.
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(|error| invalid(format!("llm: {error}")))?;
+        Ok(Self { client, endpoint, settings })
+    }
+
+    /// The configured name, to put into a request.
+    pub(super) fn settings(&self) -> &LlmSettings {
+        &self.settings
+    }
+
+    /// Where a session's requests report.
+    pub(super) fn reports() -> (mpsc::Sender<ModelReport>, mpsc::Receiver<ModelReport>) {
+        mpsc::channel(MODEL_REPORTS_MAX)
+    }
+
+    /// Asks. Reports end with exactly one [`ModelReport::Done`] unless the request is dropped.
+    pub(super) fn ask(
+        &self,
+        generation: Generation,
+        body: &Value,
+        reports: mpsc::Sender<ModelReport>,
+    ) -> Asking {
+        let mut request = self.client.post(self.endpoint.clone()).json(body);
+        if let Some(key) = &self.settings.api_key {
+            request = request.bearer_auth(key);
+        }
+        let (first, stall) = (self.settings.first_token_timeout, self.settings.stall_timeout);
+        Asking(tokio::spawn(async move {
+            let answer = Answer { generation, reports: &reports };
+            let result = match timeout(first, request.send()).await {
+                Err(_) => Err(ModelError::Slow(first)),
+                Ok(Err(_)) => Err(ModelError::Unreachable),
+                Ok(Ok(response)) => answer.read(response, first, stall).await,
+            };
+            // Nobody listening any more is no error.
+            let _ = reports.send(ModelReport::Done { generation, result }).await;
+        }))
+    }
+}
+
+struct Answer<'a> {
+    generation: Generation,
+    reports: &'a mpsc::Sender<ModelReport>,
+}
+
+impl Answer<'_> {
+    async fn read(
+        &self,
+        response: Response,
+        first: Duration,
+        stall: Duration,
+    ) -> Result<(), ModelError> {
+        if !response.status().is_success() {
+            let status = response.status().as_u16();
+            let body = timeout(stall, whole(response)).await.ok().and_then(Result::ok);
+            let message = body.map(|body| read_error(&body)).unwrap_or_default();
+            return Err(ModelError::Refused { status, message });
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if kind.is_some_and(|kind| kind.starts_with("application/json")) {
+            // It did not stream although it was asked to.
+            let body =
+                timeout(first, whole(response)).await.map_err(|_| ModelError::Slow(first))??;
+            return self.take(&body).await.map(|_| ());
+        }
+        self.read_events(response, first, stall).await
+    }
+
+    async fn read_events(
+        &self,
+        response: Response,
+        first: Duration,
+        stall: Duration,
+    ) -> Result<(), ModelError> {
+        let mut events = Box::pin(metered(response).eventsource());
+        let mut patience = first;
+        loop {
+            let next = timeout(patience, events.next());
+            let event = match next.await {
+                Err(_) => return Err(ModelError::Slow(patience)),
+                // Servers that close without a last word are taken to have finished only if they
+                // said something.
+                Ok(None) if patience == stall => return Ok(()),
+                Ok(None) => return Err(ModelError::Broken),
+                Ok(Some(Err(eventsource_stream::EventStreamError::Transport(error)))) => {
+                    return Err(error);
+                }
+                Ok(Some(Err(_))) => return Err(ModelError::Malformed),
+                Ok(Some(Ok(event))) => event,
+            };
+            match self.take(&event.data).await? {
+                Taken::Text => patience = stall,
+                Taken::Nothing => {}
+                Taken::End => return Ok(()),
+            }
+        }
+    }
+
+    async fn take(&self, data: &str) -> Result<Taken, ModelError> {
+        match read_event(data) {
+            ChatEvent::Text(text) if text.is_empty() => Ok(Taken::Nothing),
+            ChatEvent::Text(text) => {
+                let report = ModelReport::Text { generation: self.generation, text };
+                // Nobody listening: the session is over and the request with it.
+                Ok(self.reports.send(report).await.map_or(Taken::End, |()| Taken::Text))
+            }
+            ChatEvent::Done => Ok(Taken::End),
+            ChatEvent::Failed(message) => Err(ModelError::Failed(message)),
+            ChatEvent::Malformed => Err(ModelError::Malformed),
+        }
+    }
+}
+
+enum Taken {
+    Text,
+    Nothing,
+    End,
+}
+
+/// A whole body, bounded.
+async fn whole(response: Response) -> Result<String, ModelError> {
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk.map_err(|_| ModelError::Broken)?);
+        if body.len() > MODEL_EVENT_BYTES_MAX {
+            return Err(ModelError::Oversized);
+        }
+    }
+    String::from_utf8(body).map_err(|_| ModelError::Malformed)
+}
+
+/// The body's bytes, broken off once a single event grows beyond its limit.
+fn metered(response: Response) -> impl Stream<Item = Result<Vec<u8>, ModelError>> {
+    let mut event_bytes = 0;
+    let mut line_bytes = 0;
+    response.bytes_stream().map(move |chunk| {
+        let chunk = chunk.map_err(|_| ModelError::Broken)?;
+        for byte in &chunk {
+            event_bytes += 1;
+            match byte {
+                b'\r' => {}
+                // An empty line ends an event.
+                b'\n' if line_bytes == 0 => event_bytes = 0,
+                b'\n' => line_bytes = 0,
+                _ => line_bytes += 1,
+            }
+        }
+        if event_bytes > MODEL_EVENT_BYTES_MAX {
+            return Err(ModelError::Oversized);
+        }
+        Ok(chunk.to_vec())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Speaks sentences for one call, off the async workers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::flite::Flite;
+use crate::call::event::Generation;
+use crate::limits::{SENTENCE_BLOCKS_MAX, WIDEBAND_FRAME};
+
+/// What the synthesiser tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum MouthReport {
+    /// At most 20 ms of speech at 16 kHz.
+    Block { generation: Generation, pcm: Vec<i16> },
+    /// The sentence is complete, or could not be spoken.
+    Done { generation: Generation, spoken: bool },
+}
+
+/// A call's handle on the synthesiser.
+#[derive(Debug)]
+pub(super) struct Mouth {
+    flite: Flite,
+    reports: mpsc::Sender<MouthReport>,
+}
+
+/// A sentence being spoken. Dropping it stops it.
+#[derive(Debug)]
+pub(super) struct Speaking {
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Mouth {
+    /// A handle and where it reports. The queue holds the longest sentence, so that synthesis, which
+    /// holds a lock that other calls wait for, never waits itself.
+    pub(super) fn open(flite: Flite) -> (Self, mpsc::Receiver<MouthReport>) {
+        let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
+        (Self { flite, reports }, reported)
+    }
+
+    /// Speaks one sentence. One at a time: the next after [`MouthReport::Done`].
+    pub(super) fn speak(&self, generation: Generation, text: String, pace: f32) -> Speaking {
+        let stop = Arc::new(AtomicBool::new(false));
+        let speaking = Speaking { stop: Arc::clone(&stop) };
+        let (flite, reports) = (self.flite, self.reports.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut blocks = Blocks { pending: Vec::new(), generation, reports: &reports };
+            let result = flite
+                .speak(&text, pace, &mut |pcm| !stop.load(Ordering::Relaxed) && blocks.push(pcm));
+            if !stop.load(Ordering::Relaxed) {
+                blocks.flush();
+            }
+            // An error means that the call is over.
+            let done = MouthReport::Done { generation, spoken: result.is_ok() };
+            let _ = reports.blocking_send(done);
+        });
+        speaking
+    }
+}
+
+/// Cuts what the engine makes into frames.
+struct Blocks<'a> {
+    pending: Vec<i16>,
+    generation: Generation,
+    reports: &'a mpsc::Sender<MouthReport>,
+}
+
+impl Blocks<'_> {
+    /// False when there is no room or nobody listens: the sentence ends.
+    fn push(&mut self, mut pcm: &[i16]) -> bool {
+        while self.pending.len() + pcm.len() >= WIDEBAND_FRAME {
+            let (fits, rest) = pcm.split_at(WIDEBAND_FRAME - self.pending.len());
+            self.pending.extend_from_slice(fits);
+            pcm = rest;
+            if !self.flush() {
+                return false;
+            }
+        }
+        self.pending.extend_from_slice(pcm);
+        true
+    }
+
+    fn flush(&mut self) -> bool {
+        let pcm = std::mem::take(&mut self.pending);
+        if pcm.is_empty() {
+            return true;
+        }
+        let generation = self.generation;
+        self.reports.try_send(MouthReport::Block { generation, pcm }).is_ok()
+    }
+}

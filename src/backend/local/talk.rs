@@ -1,0 +1,499 @@
+//! One call's conversation with the local backend: hears a turn, has it answered, speaks the answer
+//! sentence by sentence, and stops at once when told to.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc;
+
+use super::chat::History;
+use super::dialogue::{Answer, Dialogue};
+use super::ears::{EarReport, Ears};
+use super::model::{Asking, Model, ModelError, ModelReport};
+use super::mouth::{Mouth, MouthReport, Speaking};
+use super::sentences::Sentences;
+use crate::agent::BackendInput;
+use crate::backend::session::Machine;
+use crate::backend::{BackendOutput, ReplyAudio};
+use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
+use crate::limits::{
+    BACKEND_EVENTS_WAITING_MAX, REPLY_CHARS_MAX, SPEECH_AHEAD_BLOCKS_MAX, WIDEBAND_HZ,
+};
+use crate::time::SessionTime;
+
+/// Who answers.
+pub(super) enum Brain {
+    /// The small dialogue.
+    Dialogue { dialogue: Box<Dialogue>, time_zone: TimeZone },
+    /// A language model.
+    Model {
+        model: Arc<Model>,
+        history: History,
+        greeting: Option<String>,
+        reports: mpsc::Sender<ModelReport>,
+    },
+}
+
+impl Brain {
+    pub(super) fn dialogue(greeting: Option<String>, time_zone: TimeZone) -> BrainParts {
+        let (_, reported) = Model::reports();
+        let dialogue = Box::new(Dialogue::new(greeting));
+        BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported }
+    }
+
+    pub(super) fn model(
+        model: Arc<Model>,
+        persona: String,
+        greeting: Option<String>,
+    ) -> BrainParts {
+        let (reports, reported) = Model::reports();
+        let history = History::new(persona);
+        BrainParts { brain: Self::Model { model, history, greeting, reports }, reported }
+    }
+}
+
+/// A brain and where its model reports.
+pub(super) struct BrainParts {
+    brain: Brain,
+    reported: mpsc::Receiver<ModelReport>,
+}
+
+/// One call's conversation.
+pub(super) struct Talk {
+    ears: Ears,
+    mouth: Mouth,
+    brain: Brain,
+    from_ears: mpsc::Receiver<EarReport>,
+    from_mouth: mpsc::Receiver<MouthReport>,
+    from_model: mpsc::Receiver<ModelReport>,
+    pace: f32,
+    phase: Phase,
+    reply: Option<Reply>,
+    events: VecDeque<BackendEvent>,
+    /// Turns that ended and whose words are not known yet.
+    turns_awaited: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The recognisers are being set up: nothing is said.
+    Waking,
+    Awake,
+    /// Something broke for good; what waits is said, then the session ends.
+    Gone,
+}
+
+/// A reply being made.
+struct Reply {
+    generation: Generation,
+    source: Source,
+    /// Sentences still to be spoken.
+    sentences: VecDeque<String>,
+    speaking: Option<Speaking>,
+    /// Made and not yet taken.
+    made: VecDeque<Made>,
+    ending: Ending,
+}
+
+/// Where the reply's text comes from.
+enum Source {
+    /// The turn is still being recognised.
+    Hearing,
+    /// A model is writing. Dropping it cancels the request.
+    Writing { _asking: Asking, text: Sentences, chars: usize },
+    /// All of the text is there.
+    Complete,
+}
+
+enum Made {
+    Text(String),
+    Block(Vec<i16>),
+}
+
+/// How a reply ends once everything of it was said.
+enum Ending {
+    Finished,
+    HangUp,
+    Failed(String),
+}
+
+/// What any of the workers reports.
+pub(super) enum Report {
+    Ears(EarReport),
+    Mouth(MouthReport),
+    Model(ModelReport),
+}
+
+const NOT_HEARD: &str = "Sorry, I did not catch that.";
+const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
+const GOODBYE: &str = "the user said goodbye";
+
+impl Talk {
+    pub(super) fn new(
+        (ears, from_ears): (Ears, mpsc::Receiver<EarReport>),
+        (mouth, from_mouth): (Mouth, mpsc::Receiver<MouthReport>),
+        brain: BrainParts,
+        pace: f32,
+    ) -> Self {
+        let BrainParts { brain, reported: from_model } = brain;
+        Self {
+            ears,
+            mouth,
+            brain,
+            from_ears,
+            from_mouth,
+            from_model,
+            pace,
+            phase: Phase::Waking,
+            reply: None,
+            events: VecDeque::new(),
+            turns_awaited: 0,
+        }
+    }
+
+    fn handle_command(&mut self, now: SessionTime, command: BackendCommand) {
+        let asked = match command {
+            BackendCommand::Greet { generation } => {
+                let answer = match &mut self.brain {
+                    Brain::Dialogue { dialogue, .. } => dialogue.greet(),
+                    Brain::Model { greeting, .. } => {
+                        let text = greeting.clone().unwrap_or_default();
+                        Answer { text, hang_up: false }
+                    }
+                };
+                self.begin(generation);
+                self.say(answer);
+                Ok(())
+            }
+            BackendCommand::Speak { generation } => {
+                let answer = match &mut self.brain {
+                    Brain::Dialogue { dialogue, .. } => dialogue.speak(),
+                    Brain::Model { .. } => Answer::default(),
+                };
+                self.begin(generation);
+                self.say(answer);
+                Ok(())
+            }
+            BackendCommand::UserSpeechStarted { turn } => self.ears.start(turn),
+            BackendCommand::UserTurnEnded { turn, generation } => {
+                self.reply = Some(Reply::hearing(generation));
+                self.turns_awaited += 1;
+                self.ears.end(turn, generation)
+            }
+            BackendCommand::UserText { generation, text, .. } => {
+                self.reply = Some(Reply::hearing(generation));
+                self.answer(now, &text);
+                Ok(())
+            }
+            BackendCommand::UserTurnDismissed { .. } => self.ears.forget(),
+            BackendCommand::Cancel { generation, heard } => {
+                self.reply.take_if(|reply| reply.generation == generation);
+                self.was_heard(generation, heard);
+                Ok(())
+            }
+            BackendCommand::Played { generation, heard } => {
+                self.was_heard(generation, heard);
+                Ok(())
+            }
+            BackendCommand::Measured(metrics) => {
+                if let Brain::Dialogue { dialogue, .. } = &mut self.brain {
+                    dialogue.handle_measured(metrics);
+                }
+                Ok(())
+            }
+            BackendCommand::ToolResult { .. } => Ok(()),
+        };
+        if asked.is_err() {
+            self.fail("the speech recogniser does not keep up".to_owned());
+        }
+    }
+
+    fn handle_ears(&mut self, now: SessionTime, report: EarReport) {
+        match report {
+            EarReport::Ready => {
+                self.phase = Phase::Awake;
+                self.events.push_front(BackendEvent::Ready);
+            }
+            EarReport::Partial { turn, text } => self.transcript(turn, text, false),
+            EarReport::Final { turn, generation, text } => {
+                self.turns_awaited = self.turns_awaited.saturating_sub(1);
+                self.transcript(turn, text.clone(), true);
+                let is_awaited = |reply: &Reply| {
+                    reply.generation == generation && matches!(reply.source, Source::Hearing)
+                };
+                if self.reply.as_ref().is_some_and(is_awaited) {
+                    self.answer(now, &text);
+                }
+            }
+            EarReport::Failed(message) => self.fail(message),
+        }
+    }
+
+    fn handle_mouth(&mut self, report: MouthReport) {
+        match report {
+            MouthReport::Block { generation, pcm } => {
+                if let Some(reply) = self.reply_of(generation) {
+                    reply.made.push_back(Made::Block(pcm));
+                }
+            }
+            MouthReport::Done { generation, spoken } => {
+                if let Some(reply) = self.reply_of(generation) {
+                    reply.speaking = None;
+                    if !spoken {
+                        reply.sentences.clear();
+                        reply.source = Source::Complete;
+                        let message = "the synthesiser failed".to_owned();
+                        reply.ending = Ending::Failed(message);
+                    }
+                }
+                self.speak_on();
+            }
+        }
+    }
+
+    fn handle_model(&mut self, report: ModelReport) {
+        match report {
+            ModelReport::Text { generation, text } => {
+                if let Some(reply) = self.reply_of(generation) {
+                    reply.write(&text);
+                }
+            }
+            ModelReport::Done { generation, result } => {
+                if let Some(reply) = self.reply_of(generation) {
+                    reply.written(result);
+                }
+            }
+        }
+        self.speak_on();
+    }
+
+    /// Answers what was understood, as the reply that waits for it.
+    fn answer(&mut self, now: SessionTime, understood: &str) {
+        let Some(reply) = &mut self.reply else { return };
+        let generation = reply.generation;
+        self.events.push_back(BackendEvent::ReplyStarted { generation });
+        match &mut self.brain {
+            Brain::Dialogue { dialogue, time_zone } => {
+                let wall = Timestamp::now().to_zoned(time_zone.clone()).datetime();
+                let answer = dialogue.answer(now, wall, understood);
+                self.say(answer);
+            }
+            Brain::Model { .. } if understood.is_empty() => {
+                self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
+            }
+            Brain::Model { model, history, reports, .. } => {
+                history.user_said(understood);
+                let settings = model.settings();
+                let body = history.request(&settings.model, settings.tokens_max);
+                let _asking = model.ask(generation, &body, reports.clone());
+                reply.source = Source::Writing { _asking, text: Sentences::default(), chars: 0 };
+            }
+        }
+    }
+
+    fn begin(&mut self, generation: Generation) {
+        self.events.push_back(BackendEvent::ReplyStarted { generation });
+        self.reply = Some(Reply::hearing(generation));
+    }
+
+    /// The whole text of the current reply.
+    fn say(&mut self, answer: Answer) {
+        let Some(reply) = &mut self.reply else { return };
+        let mut text = Sentences::default();
+        text.push(&answer.text);
+        reply.sentences.extend(std::iter::from_fn(|| text.finish()));
+        reply.source = Source::Complete;
+        if answer.hang_up {
+            reply.ending = Ending::HangUp;
+        }
+        self.speak_on();
+    }
+
+    /// Has the next sentence spoken, if none is being spoken and not too much lies ready.
+    fn speak_on(&mut self) {
+        let Some(reply) = &mut self.reply else { return };
+        if reply.speaking.is_some() || reply.made.len() > SPEECH_AHEAD_BLOCKS_MAX {
+            return;
+        }
+        let Some(sentence) = reply.sentences.pop_front() else { return };
+        let range = super::LocalSettings::PACE_RANGE;
+        let wanted = match &mut self.brain {
+            Brain::Dialogue { dialogue, .. } => self.pace * dialogue.pace(),
+            Brain::Model { history, .. } => {
+                history.agent_says(reply.generation, &sentence);
+                self.pace
+            }
+        };
+        let pace = wanted.clamp(*range.start(), *range.end());
+        reply.made.push_back(Made::Text(sentence.clone()));
+        reply.speaking = Some(self.mouth.speak(reply.generation, sentence, pace));
+    }
+
+    fn was_heard(&mut self, generation: Generation, heard: Heard) {
+        match &mut self.brain {
+            Brain::Dialogue { dialogue, .. } => dialogue.handle_heard(heard),
+            Brain::Model { history, .. } => history.was_heard(generation, &heard.text),
+        }
+    }
+
+    fn transcript(&mut self, turn: TurnId, text: String, is_final: bool) {
+        if is_final || self.wants_input() {
+            self.events.push_back(BackendEvent::UserTranscript { turn, text, is_final });
+        }
+    }
+
+    fn fail(&mut self, message: String) {
+        if self.phase != Phase::Gone {
+            self.phase = Phase::Gone;
+            self.reply = None;
+            self.events.push_back(BackendEvent::Failed { message });
+        }
+    }
+
+    fn reply_of(&mut self, generation: Generation) -> Option<&mut Reply> {
+        self.reply.as_mut().filter(|reply| reply.generation == generation)
+    }
+
+    /// Said to the call when its reply has nothing left.
+    fn end(&mut self, reply: Reply) -> BackendEvent {
+        let generation = reply.generation;
+        match reply.ending {
+            Ending::Finished => BackendEvent::ReplyFinished { generation },
+            Ending::Failed(message) => BackendEvent::ReplyFailed { generation, message },
+            Ending::HangUp => {
+                self.events.push_back(BackendEvent::HangUp { reason: GOODBYE.to_owned() });
+                BackendEvent::ReplyFinished { generation }
+            }
+        }
+    }
+}
+
+impl Reply {
+    fn hearing(generation: Generation) -> Self {
+        Self {
+            generation,
+            source: Source::Hearing,
+            sentences: VecDeque::new(),
+            speaking: None,
+            made: VecDeque::new(),
+            ending: Ending::Finished,
+        }
+    }
+
+    /// More of a model's text.
+    fn write(&mut self, piece: &str) {
+        let Source::Writing { text, chars, .. } = &mut self.source else { return };
+        *chars += piece.chars().count();
+        text.push(piece);
+        self.sentences.extend(std::iter::from_fn(|| text.pop()));
+        if *chars > REPLY_CHARS_MAX {
+            self.written(Ok(()));
+        }
+    }
+
+    /// A model's text is complete or broke off. What came of it is said, then what went wrong.
+    fn written(&mut self, result: Result<(), ModelError>) {
+        let source = std::mem::replace(&mut self.source, Source::Complete);
+        let Source::Writing { mut text, .. } = source else { return };
+        self.sentences.extend(std::iter::from_fn(|| text.finish()));
+        if let Err(error) = result {
+            self.sentences.push_back(MODEL_FAILED.to_owned());
+            self.ending = Ending::Failed(error.to_string());
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self.source, Source::Complete)
+            && self.sentences.is_empty()
+            && self.speaking.is_none()
+            && self.made.is_empty()
+    }
+}
+
+impl Machine for Talk {
+    type Report = Report;
+
+    fn handle_input(&mut self, now: SessionTime, input: BackendInput) {
+        match input {
+            BackendInput::Audio(frame) => self.ears.hear(frame),
+            BackendInput::Command(command) => self.handle_command(now, command),
+        }
+    }
+
+    fn handle_report(&mut self, now: SessionTime, report: Report) {
+        match report {
+            Report::Ears(report) => self.handle_ears(now, report),
+            Report::Mouth(report) => self.handle_mouth(report),
+            Report::Model(report) => self.handle_model(report),
+        }
+    }
+
+    fn next_report(&mut self) -> impl Future<Output = Report> + Send {
+        let Self { from_ears, from_mouth, from_model, .. } = self;
+        async move {
+            // A closed channel has nothing to report; the mouth's stays open.
+            tokio::select! {
+                Some(report) = from_ears.recv() => Report::Ears(report),
+                Some(report) = from_mouth.recv() => Report::Mouth(report),
+                Some(report) = from_model.recv() => Report::Model(report),
+            }
+        }
+    }
+
+    fn poll_output(&mut self, now: SessionTime) -> Option<BackendOutput> {
+        if self.phase == Phase::Waking {
+            return None;
+        }
+        if let Brain::Dialogue { dialogue, .. } = &mut self.brain
+            && dialogue.handle_timeout(now)
+        {
+            self.events.push_back(BackendEvent::WantsToSpeak);
+        }
+        if let Some(event) = self.events.pop_front() {
+            return Some(BackendOutput::Event(event));
+        }
+        let reply = self.reply.as_mut()?;
+        let generation = reply.generation;
+        let Some(made) = reply.made.pop_front() else {
+            let complete = self.reply.take_if(|reply| reply.is_complete())?;
+            return Some(BackendOutput::Event(self.end(complete)));
+        };
+        self.speak_on();
+        Some(match made {
+            Made::Text(text) => BackendOutput::Event(BackendEvent::ReplyText { generation, text }),
+            Made::Block(pcm) => {
+                let sample_rate_hz = WIDEBAND_HZ;
+                BackendOutput::Audio(ReplyAudio { generation, sample_rate_hz, pcm })
+            }
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<SessionTime> {
+        if self.phase == Phase::Waking {
+            return None;
+        }
+        let has_output = !self.events.is_empty()
+            || self
+                .reply
+                .as_ref()
+                .is_some_and(|reply| !reply.made.is_empty() || reply.is_complete());
+        if has_output {
+            return Some(SessionTime::ZERO);
+        }
+        match &self.brain {
+            Brain::Dialogue { dialogue, .. } => dialogue.poll_timeout(),
+            Brain::Model { .. } => None,
+        }
+    }
+
+    fn wants_input(&self) -> bool {
+        self.events.len() + self.turns_awaited < BACKEND_EVENTS_WAITING_MAX
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase == Phase::Gone && self.events.is_empty()
+    }
+}

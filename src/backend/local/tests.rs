@@ -1,0 +1,230 @@
+//! Speech made by flite and espeak-ng is heard, answered, and the answer is heard again.
+//!
+//! These need the packages flite, pocketsphinx, pocketsphinx-en-us and espeak-ng; without them they
+//! fail and say so.
+
+use std::process::Command;
+use std::sync::LazyLock;
+
+use super::ears::EarReport;
+use super::*;
+use crate::agent::{BackendInput, PcmFrame};
+use crate::backend::tests::{context, ended, finished, read_until, within};
+use crate::backend::{BackendOutput, ReplyAudio};
+use crate::call::event::{BackendCommand, BackendEvent, Generation, TurnId};
+use crate::limits::{WIDEBAND_FRAME, WIDEBAND_HZ};
+
+/// One backend for all tests: its models take half a second to load.
+pub(in crate::backend) fn local() -> &'static Local {
+    static LOCAL: LazyLock<Local> = LazyLock::new(|| {
+        let settings =
+            LocalSettings { time_zone: Some("UTC".to_owned()), ..LocalSettings::standard() };
+        Local::new(settings).expect("flite, pocketsphinx and its English model are installed")
+    });
+    &LOCAL
+}
+
+/// Who speaks to the backend.
+#[derive(Clone, Copy, Debug)]
+enum Speaker {
+    Flite(Voice),
+    Espeak(&'static str),
+}
+
+fn speech(speaker: Speaker, text: &str) -> Vec<i16> {
+    match speaker {
+        Speaker::Espeak(voice) => espeak(voice, text),
+        Speaker::Flite(voice) => {
+            let flite = Flite::load(voice).expect("the package flite is installed");
+            let mut pcm = Vec::new();
+            let take = &mut |block: &[i16]| {
+                pcm.extend_from_slice(block);
+                true
+            };
+            flite.speak(text, 1.0, take).expect("flite speaks");
+            pcm
+        }
+    }
+}
+
+fn espeak(voice: &str, text: &str) -> Vec<i16> {
+    let output = Command::new("espeak-ng")
+        .args(["-v", voice, "--stdout", text])
+        .output()
+        .expect("the package espeak-ng is installed");
+    assert!(output.status.success(), "espeak-ng: {}", String::from_utf8_lossy(&output.stderr));
+    let reader = hound::WavReader::new(output.stdout.as_slice()).expect("it writes wav");
+    let rate_hz = f64::from(reader.spec().sample_rate);
+    // The length in the header is not known to a pipe's writer: read until the end.
+    let pcm: Vec<f64> = reader.into_samples::<i16>().map_while(Result::ok).map(f64::from).collect();
+    let step = rate_hz / f64::from(WIDEBAND_HZ);
+    let count = (pcm.len().saturating_sub(1) as f64 / step) as usize;
+    (0..count)
+        .map(|n| {
+            let at = n as f64 * step;
+            let (before, part) = (at as usize, at.fract());
+            (pcm[before] * (1.0 - part) + pcm[before + 1] * part) as i16
+        })
+        .collect()
+}
+
+/// Speech as a call delivers it: with some silence around it, in frames.
+fn frames(pcm: &[i16]) -> Vec<PcmFrame> {
+    let silence = vec![0; WIDEBAND_HZ as usize * 3 / 10];
+    let padded = [&silence, pcm, &silence].concat();
+    padded
+        .chunks_exact(WIDEBAND_FRAME)
+        .map(|frame| PcmFrame(frame.try_into().expect("320")))
+        .collect()
+}
+
+/// What the recognisers of `backend` make of this.
+async fn recognised(backend: &Local, pcm: &[i16]) -> String {
+    let (mut ears, mut reports) = Ears::open(Arc::clone(&backend.clinic));
+    assert_eq!(within(reports.recv()).await, Some(EarReport::Ready));
+    ears.start(TurnId(1)).expect("the queue is empty");
+    let frames = frames(pcm);
+    assert!(frames.len() < crate::limits::RECOGNISER_QUEUE_MAX, "the queue holds the phrase");
+    frames.into_iter().for_each(|frame| ears.hear(frame));
+    ears.end(TurnId(1), Generation(1)).expect("the queue is empty");
+    loop {
+        match within(reports.recv()).await.expect("the thread lives") {
+            EarReport::Final { text, .. } => return text,
+            EarReport::Partial { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Speaks to a session and returns what was understood and what was answered.
+async fn turn(session: &mut BackendSession, n: u32, pcm: &[i16]) -> (String, Vec<ReplyAudio>) {
+    let turn = TurnId(n);
+    let started = BackendInput::Command(BackendCommand::UserSpeechStarted { turn });
+    let audio = frames(pcm).into_iter().map(BackendInput::Audio);
+    for input in [started].into_iter().chain(audio).chain([ended(n)]) {
+        within(session.input.send(input)).await.expect("the session lives");
+    }
+    let is_final =
+        |event: &BackendEvent| matches!(event, BackendEvent::UserTranscript { is_final: true, .. });
+    let (_, event) = read_until(session, is_final).await;
+    let BackendEvent::UserTranscript { text, .. } = event else { panic!("it was matched") };
+    let (audio, _) = read_until(session, finished(n)).await;
+    (text, audio)
+}
+
+fn samples(audio: &[ReplyAudio]) -> Vec<i16> {
+    audio.iter().flat_map(|block| block.pcm.iter().copied()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_are_recognised_whoever_says_them() {
+    const COMMANDS: [&str; 8] = [
+        "hello there",
+        "what time is it",
+        "what is twelve plus thirty",
+        "set a timer for ten seconds",
+        "give me a tour",
+        "speak slower please",
+        "how fast was that",
+        "who are you",
+    ];
+    let rows = [(Speaker::Flite(Voice::Slt), 7), (Speaker::Espeak("en-us"), 4)];
+    for (speaker, least) in rows {
+        let mut right = 0;
+        for command in COMMANDS {
+            let seen = recognised(local(), &speech(speaker, command)).await;
+            let is_same = seen == command || seen == command.replace(" a timer", " the timer");
+            right += usize::from(is_same);
+        }
+        assert!(right >= least, "{speaker:?}: {right} of {} were recognised", COMMANDS.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn speech_that_is_no_command_is_not_taken_for_one() {
+    let text = "my brother lives in another country";
+    let seen = recognised(local(), &speech(Speaker::Flite(Voice::Slt), text)).await;
+    assert_eq!(seen, text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_answered_can_be_understood_again() {
+    let rows = [
+        ("what is twelve plus thirty", "makes forty two"),
+        ("repeat after me the quick brown fox", "quick brown fox"),
+        ("set a timer for ten seconds", "ten seconds"),
+    ];
+    let mut session = local().open(context());
+    for (n, (question, answer)) in (1..).zip(rows) {
+        let (_, audio) = turn(&mut session, n, &speech(Speaker::Flite(Voice::Slt), question)).await;
+        let (mut ears, mut reports) = Ears::open(Arc::clone(&local().clinic));
+        ears.start(TurnId(n)).expect("the queue is empty");
+        frames(&samples(&audio)).into_iter().for_each(|frame| ears.hear(frame));
+        ears.end(TurnId(n), Generation(n)).expect("there is room");
+        let seen = loop {
+            if let EarReport::Final { text, .. } = within(reports.recv()).await.expect("it lives") {
+                break text;
+            }
+        };
+        assert!(seen.contains(answer), "{question:?} was answered {seen:?}, not {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_is_answered_with_a_hint() {
+    let mut session = local().open(context());
+    let (text, audio) = turn(&mut session, 1, &[0; 8_000]).await;
+    assert_eq!(text, "");
+    assert!(samples(&audio).len() > 8_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_asks_for_the_floor_and_rings_there() {
+    let mut session = local().open(context());
+    let text = "set a timer for one second".to_owned();
+    let (turn, generation) = (TurnId(1), Generation(1));
+    let typed = BackendCommand::UserText { turn, generation, text };
+    within(session.input.send(BackendInput::Command(typed))).await.expect("the session lives");
+    read_until(&mut session, finished(1)).await;
+    read_until(&mut session, |event| *event == BackendEvent::WantsToSpeak).await;
+    let speak = BackendCommand::Speak { generation: Generation(2) };
+    within(session.input.send(BackendInput::Command(speak))).await.expect("the session lives");
+    let (audio, _) = read_until(&mut session, finished(2)).await;
+    assert!(samples(&audio).len() > 16_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goodbye_hangs_up_after_its_last_word() {
+    let mut session = local().open(context());
+    let (turn, generation) = (TurnId(1), Generation(1));
+    let typed = BackendCommand::UserText { turn, generation, text: "goodbye".to_owned() };
+    within(session.input.send(BackendInput::Command(typed))).await.expect("the session lives");
+    read_until(&mut session, finished(1)).await;
+    let next = within(session.output.recv()).await;
+    assert!(matches!(next, Some(BackendOutput::Event(BackendEvent::HangUp { .. }))), "{next:?}");
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_gets_it() {
+    let settings = |change: fn(&mut LocalSettings)| {
+        let mut settings = LocalSettings::standard();
+        change(&mut settings);
+        Local::new(settings).expect_err("it cannot work").to_string()
+    };
+    let rows = [
+        (settings(|it| it.recognition_model = "/nowhere".into()), "/nowhere/en-us/mdef"),
+        (settings(|it| it.recognition_model = "/nowhere".into()), "apt-get install pocketsphinx"),
+        (settings(|it| it.pace = 9.0), "pace: expected 0.5 to 2, received 9"),
+        (
+            settings(|it| it.time_zone = Some("Mars/Olympus".to_owned())),
+            "time_zone: `Mars/Olympus`",
+        ),
+        (
+            settings(|it| it.llm = Some(LlmSettings::new("ftp://x".into(), "m".into(), None))),
+            "llm.url: expected http(s)://",
+        ),
+    ];
+    for (refusal, expected) in rows {
+        assert!(refusal.contains(expected), "{refusal:?} should contain {expected:?}");
+    }
+}
