@@ -15,43 +15,43 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 /// What an RTVI client says when it is ready.
-pub const READY: &str =
+pub(crate) const READY: &str =
     r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"2.1.0"}}"#;
 
 /// Which voice detector a call has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
+pub(crate) enum Voice {
     Level,
     /// Panics when it hears something.
     Broken,
 }
 
 /// An endpoint on loopback.
-pub struct Desk {
-    pub endpoint: Endpoint,
+pub(crate) struct Desk {
+    pub(crate) endpoint: Endpoint,
 }
 
 /// A call in progress.
-pub struct Call {
-    pub handle: CallHandle,
-    pub etag: String,
+pub(crate) struct Call {
+    pub(crate) handle: CallHandle,
+    pub(crate) etag: String,
     /// The turns that the backend was told of.
     turns: mpsc::Receiver<()>,
 }
 
 impl Desk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let loopback = ([127, 0, 0, 1], 0).into();
         let config =
             EndpointConfig { udp: loopback, tcp: Some(loopback), advertise: Advertise::Host };
         Self { endpoint: Endpoint::bind(&config).expect("loopback can be bound") }
     }
 
-    pub async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
+    pub(crate) async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
         self.connect(Caller::new(codec, sockets).await, Voice::Level).await
     }
 
-    pub async fn connected_with(&self, codec: Codec, voice: Voice) -> (Caller, Call) {
+    pub(crate) async fn connected_with(&self, codec: Codec, voice: Voice) -> (Caller, Call) {
         self.connect(Caller::new(codec, Sockets::Udp).await, voice).await
     }
 
@@ -63,7 +63,7 @@ impl Desk {
         (caller, call)
     }
 
-    pub fn answer(&self, offer: &str, voice: Voice) -> (String, Call) {
+    pub(crate) fn answer(&self, offer: &str, voice: Voice) -> (String, Call) {
         let (turn, turns) = mpsc::channel(16);
         let build = |format: AudioFormat| {
             let (backend, channels) = channels();
@@ -79,12 +79,12 @@ impl Desk {
 
 impl Call {
     /// The caller hums for a second; whether the backend was told that somebody speaks.
-    pub async fn hears_a_turn_of(&mut self, caller: &Caller, kind: Codec) -> bool {
+    pub(crate) async fn hears_a_turn_of(&mut self, caller: &Caller, kind: Codec) -> bool {
         let mut codec = match kind {
             Codec::Opus => AnyCodec::Opus(OpusCodec::new(48_000).expect("Opus")),
             Codec::Pcmu => AnyCodec::G711(G711Codec::new(Law::Mu)),
         };
-        let rate = codec.sample_rate_hz();
+        let rate = codec.encode_rate_hz();
         let samples = rate as usize / 50;
         let ticks = codec.rtp_clock_hz() / 50;
         let mut beat = interval(std::time::Duration::from_millis(20));
@@ -173,8 +173,12 @@ macro_rules! each {
 }
 
 impl antiphon::media::codec::Codec for AnyCodec {
-    fn sample_rate_hz(&self) -> u32 {
-        each!(self, codec => codec.sample_rate_hz())
+    fn decode_rate_hz(&self) -> u32 {
+        each!(self, codec => codec.decode_rate_hz())
+    }
+
+    fn encode_rate_hz(&self) -> u32 {
+        each!(self, codec => codec.encode_rate_hz())
     }
 
     fn rtp_clock_hz(&self) -> u32 {

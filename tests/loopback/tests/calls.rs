@@ -147,10 +147,11 @@ async fn either_side_can_hang_up() {
     );
 
     let (mut caller, call) = desk.connected(Codec::Opus, Sockets::Udp).await;
+    caller.until(|it| matches!(it, Happened::ChannelOpen)).await;
     let summary = call.handle.end(EndReason::Drained).await.expect("it has a summary");
     assert_eq!(summary.reason, EndReason::Drained);
     assert!(summary.stats.connected_after.is_some());
-    caller.until(|it| matches!(it, Happened::Disconnected)).await;
+    caller.until(|it| matches!(it, Happened::ChannelClosed)).await;
 }
 
 #[tokio::test]
