@@ -168,6 +168,7 @@ async fn a_bug_in_one_call_ends_that_call_only() {
 
 /// Prints the distribution; the bound is loose, for a busy machine, but far below a lost check.
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
 async fn connecting_never_waits_for_a_lost_check() {
     let desk = Desk::new();
     let mut took_ms = Vec::new();
