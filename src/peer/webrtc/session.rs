@@ -156,6 +156,16 @@ enum Phase {
     Over,
 }
 
+/// What the stack wrote back to the sender of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reply {
+    Nothing,
+    /// A check of its own only: the request nominated a pair on which none had succeeded yet.
+    Check,
+    /// An answer. To a nomination: its own check on the pair had succeeded.
+    Success,
+}
+
 /// A restart that the peer asked for, waiting for its first check.
 struct PendingRestart {
     staged: StagedRestart,
@@ -275,23 +285,23 @@ impl Session {
         }
     }
 
-    /// Gives a check to the stack. That it answers says that the check was authentic, and, of a
-    /// nomination, that its own check on the same pair had succeeded.
+    /// Gives a check to the stack. That it writes back at all says that the check was authentic, for
+    /// it looks at the integrity first.
     fn feed_request(&mut self, now: Instant, request: Datagram, is_nomination: bool) {
         let route = request.route;
-        if !self.feed(now, request) {
+        let reply = self.feed(now, request);
+        if reply == Reply::Nothing {
             return;
         }
         self.heard = now;
         self.events.push_back(Event::Seen(route));
-        if is_nomination && self.path.proven(route) {
+        if is_nomination && reply == Reply::Success && self.path.proven(route) {
             self.events.push_back(Event::Proven(route));
         }
     }
 
-    /// Gives a packet to the stack and takes out all that comes of it. Returns whether it answered
-    /// the sender with a STUN success.
-    fn feed(&mut self, now: Instant, datagram: Datagram) -> bool {
+    /// Gives a packet to the stack and takes out all that comes of it.
+    fn feed(&mut self, now: Instant, datagram: Datagram) -> Reply {
         let route = datagram.route;
         let message = TaggedBytesMut { now, transport: transport(route), message: datagram.bytes };
         // The stack counts and logs what it cannot use; there is nothing to do about it here.
@@ -431,9 +441,9 @@ impl Session {
         (stats, self.media.path_stats())
     }
 
-    /// Takes everything out of the stack. Returns whether it answered `sender` with a STUN success.
-    fn drain(&mut self, now: Instant, sender: Option<Route>) -> bool {
-        let answered = self.drain_writes(sender);
+    /// Takes everything out of the stack. Returns what it wrote back to `sender` over STUN.
+    fn drain(&mut self, now: Instant, sender: Option<Route>) -> Reply {
+        let reply = self.drain_writes(sender);
         while let Some(event) = self.stack.poll_event() {
             self.handle_stack_event(now, event);
         }
@@ -457,23 +467,25 @@ impl Session {
             }
         }
         // What was taken in may be answered at once: acknowledgements, a new window.
-        self.drain_writes(sender) || answered
+        self.drain_writes(sender).max(reply)
     }
 
-    fn drain_writes(&mut self, sender: Option<Route>) -> bool {
-        let mut answered = false;
+    fn drain_writes(&mut self, sender: Option<Route>) -> Reply {
+        let mut reply = Reply::Nothing;
         while let Some(written) = self.stack.poll_write() {
             let mut route = route_of(&written.transport);
             match Binding::parse(&written.message) {
-                Some(binding) => {
-                    answered |= binding.class == Class::Success && Some(route) == sender;
+                Some(Binding { class: Class::Success, .. }) if Some(route) == sender => {
+                    reply = reply.max(Reply::Success);
                 }
+                Some(_) if Some(route) == sender => reply = reply.max(Reply::Check),
+                Some(_) => {}
                 // The stack addresses it to its first pair; the peer may have moved since.
                 None => route = self.path.route().unwrap_or(route),
             }
             self.transmits.push_back(Datagram { route, bytes: written.message });
         }
-        answered
+        reply
     }
 
     fn handle_stack_event(&mut self, now: Instant, event: RTCPeerConnectionEvent) {
