@@ -166,10 +166,10 @@ async fn a_bug_in_one_call_ends_that_call_only() {
     assert_eq!(call.handle.summary(), None);
 }
 
-/// Prints the distribution; the bound is loose, for a busy machine, but far below a lost check.
+/// Prints how long it took; that no check is lost on the way is tested in virtual time.
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
-async fn connecting_never_waits_for_a_lost_check() {
+async fn fifty_calls_connect_one_after_the_other() {
     let desk = Desk::new();
     let mut took_ms = Vec::new();
     for _ in 0..50 {
@@ -187,5 +187,4 @@ async fn connecting_never_waits_for_a_lost_check() {
         "offer to connected, ms: median {:.1}, p90 {:.1}, max {:.1}",
         took_ms[25], took_ms[45], took_ms[49]
     );
-    assert!(took_ms[45] < 300.0, "{took_ms:?}");
 }
