@@ -80,6 +80,8 @@ pub struct Turn {
     pub response_latency_ms: Option<f64>,
     /// The answer.
     pub reply: Option<Reply>,
+    /// Answers that ended before the caller had finished speaking: a pause was taken for the end.
+    pub premature: Vec<Reply>,
     /// The interruption of the answer, if it was interrupted.
     pub barge_in: Option<BargeIn>,
     /// The agent's own account of where the time went.
