@@ -1,12 +1,13 @@
 //! The caller's side of the conversation: what is said when, and what came back.
 //!
-//! A pure state machine, told the time. Every 20 ms it gives the frame to send; every decoded packet
-//! of the agent is shown to it. All times are since the call began.
+//! A pure state machine, told the time. Every 20 ms it gives the frame to send; every decoded
+//! packet of the agent is shown to it. All times are since the call began.
 //!
 //! ```text
 //! Greeting --sound--> Hearing --it ended--> Saying --clip ended--> Awaiting --sound--> Hearing ...
 //!     | no sound in time           ^           | sound meanwhile      | no reply in time
-//!     '----------------------------+-----------+----------------------+--> next turn, or Listening -> Done
+//!     '----------------------------+-----------+----------------------+--> next turn, or
+//!                                                                          Listening -> Done
 //! ```
 
 use std::collections::VecDeque;

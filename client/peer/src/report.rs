@@ -1,5 +1,6 @@
-//! What came of a call, for programs: every number names its unit. Times `_at_ms` are since the call
-//! was begun, which is when the connection was set up locally, just before the offer was posted.
+//! What came of a call, for programs: every number names its unit. Times `_at_ms` are since the
+//! call was begun, which is when the connection was set up locally, just before the offer was
+//! posted.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -125,11 +125,13 @@ fn streams(out: &mut String, report: &Report) {
     line(
         out,
         "received",
+        format_args!("{} packets, {:.1} s of audio", received.packets, received.audio_ms / 1_000.0),
+    );
+    line(
+        out,
+        "on the way",
         format_args!(
-            "{} packets, {:.1} s of audio; lost {} ({:.1} %), reordered {}, duplicate {}, late {}, \
-             concealed {}",
-            received.packets,
-            received.audio_ms / 1_000.0,
+            "lost {} ({:.1} %), reordered {}, duplicate {}, late {}, concealed {}",
             received.lost,
             received.lost_percent,
             received.reordered,

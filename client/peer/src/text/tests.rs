@@ -98,7 +98,8 @@ fn a_report_is_a_table_and_a_few_lines() {
 
             greeting    1020 ms of sound, 20 ms after connecting
             connected   28 ms from offer to media: http 2, ice 1, dtls 25
-            received    291 packets, 0.0 s of audio; lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
+            received    291 packets, 0.0 s of audio
+            on the way  lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
             sent        300 packets, at most 0.0 ms late; the agent lost 4
             jitter      0.0 ms, at most 0.0 ms
             round trip  0.4 ms (median of 3, RTCP; 0.2 to 2.0)
@@ -126,13 +127,14 @@ fn a_quiet_good_call_is_told_shortly() {
     check(
         &summary(&report),
         &expect![[r#"
-        connected   28 ms from offer to media: http 2, ice 1, dtls 25
-        received    291 packets, 0.0 s of audio; lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
-        sent        300 packets, at most 0.0 ms late; the agent lost 4
-        jitter      0.0 ms, at most 0.0 ms
-        round trip  not measured: no RTCP report came back
-        result      the call worked
-    "#]],
+            connected   28 ms from offer to media: http 2, ice 1, dtls 25
+            received    291 packets, 0.0 s of audio
+            on the way  lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
+            sent        300 packets, at most 0.0 ms late; the agent lost 4
+            jitter      0.0 ms, at most 0.0 ms
+            round trip  not measured: no RTCP report came back
+            result      the call worked
+        "#]],
     );
 }
 
