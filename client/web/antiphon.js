@@ -212,7 +212,10 @@ export class Call extends EventTarget {
     const peer = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     this.#peer = peer;
     const stream = new MediaStream([this.#track]);
-    const transceiver = peer.addTransceiver(this.#track, { direction: 'sendrecv', streams: [stream] });
+    const transceiver = peer.addTransceiver(this.#track, {
+      direction: 'sendrecv',
+      streams: [stream],
+    });
     this.#sender = transceiver.sender;
     peer.onconnectionstatechange = () => this.#pathChanged();
     peer.ontrack = ({ track }) => {
@@ -220,7 +223,9 @@ export class Call extends EventTarget {
       audio.srcObject = new MediaStream([track]);
       audio.play().catch((cause) => {
         const message = 'The browser does not play sound before you touch the page.';
-        this.#emit('error', { error: new AntiphonError('unsupported-browser', message, { cause }) });
+        this.#emit('error', {
+          error: new AntiphonError('unsupported-browser', message, { cause }),
+        });
       });
     };
     const channel = peer.createDataChannel('chat', { ordered: true });
@@ -247,7 +252,8 @@ export class Call extends EventTarget {
       const restart = () => this.#restart('the path went silent');
       this.#graceTimer = setTimeout(restart, DISCONNECTED_GRACE_MS);
     } else if (state === 'failed') {
-      if (this.#marks.connected === undefined) this.#path.close(); // `#open` need not wait longer.
+      if (this.#marks.connected === undefined)
+        this.#path.close(); // `#open` need not wait longer.
       else void this.#restart('the path failed');
     } else if (state === 'closed') {
       this.#end('agent-left');
@@ -328,7 +334,8 @@ export class Call extends EventTarget {
 
   #receivedServerMessage({ type, ...detail }) {
     if (type === 'floor') {
-      if (detail.state === 'agent') this.#playout.replyStarted(detail.generation, performance.now());
+      if (detail.state === 'agent')
+        this.#playout.replyStarted(detail.generation, performance.now());
       this.#emit('floor', detail);
     } else if (type === 'turn' || type === 'heard') {
       this.#emit(type, detail);
