@@ -134,7 +134,6 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             tracing::error!(call_id, "a call ended by a bug");
             CallSummary { reason: EndReason::Internal, stats: CallStats::default() }
         });
-        tracing::info!(call_id, reason = ?ended.reason, duration = ?ended.stats.duration, "call ended");
         summary.send_replace(Some(Arc::new(ended)));
     }
 

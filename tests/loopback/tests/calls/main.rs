@@ -147,10 +147,11 @@ async fn either_side_can_hang_up() {
     );
 
     let (mut caller, call) = desk.connected(Codec::Opus, Sockets::Udp).await;
+    caller.until(|it| matches!(it, Happened::ChannelOpen)).await;
     let summary = call.handle.end(EndReason::Drained).await.expect("it has a summary");
     assert_eq!(summary.reason, EndReason::Drained);
     assert!(summary.stats.connected_after.is_some());
-    caller.until(|it| matches!(it, Happened::Disconnected)).await;
+    caller.until(|it| matches!(it, Happened::ChannelClosed)).await;
 }
 
 #[tokio::test]
@@ -165,9 +166,10 @@ async fn a_bug_in_one_call_ends_that_call_only() {
     assert_eq!(call.handle.summary(), None);
 }
 
-/// Prints the distribution; the bound is loose, for a busy machine, but far below a lost check.
+/// Prints how long it took; that no check is lost on the way is tested in virtual time.
 #[tokio::test]
-async fn connecting_never_waits_for_a_lost_check() {
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
+async fn fifty_calls_connect_one_after_the_other() {
     let desk = Desk::new();
     let mut took_ms = Vec::new();
     for _ in 0..50 {
@@ -185,5 +187,4 @@ async fn connecting_never_waits_for_a_lost_check() {
         "offer to connected, ms: median {:.1}, p90 {:.1}, max {:.1}",
         took_ms[25], took_ms[45], took_ms[49]
     );
-    assert!(took_ms[45] < 300.0, "{took_ms:?}");
 }
