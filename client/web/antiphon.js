@@ -44,6 +44,8 @@ const RESTART_TIMEOUT_MS = 6_000;
 /** How often the counters are read, playout is reported and a `stats` event is sent. */
 const STATS_INTERVAL_MS = 250;
 const PING_INTERVAL_MS = 1_000;
+/** How long the connection is kept for the server to hear that the call is over. */
+const GOODBYE_TIMEOUT_MS = 500;
 
 /** One call with an agent. Use it once. */
 export class Call extends EventTarget {
@@ -367,11 +369,15 @@ export class Call extends EventTarget {
     if (this.#state === 'ended') return;
     this.#become('ended', reason);
     if (error) this.#emit('error', { error });
-    // A call that the agent has ended is not there any more.
-    if (reason !== 'agent-left') void this.#signaling.end();
+    // A call that the agent has ended is not there any more. One that goes silent before it is ended
+    // would be gone by then, so the connection is closed last.
+    const told = reason === 'agent-left' ? Promise.resolve() : this.#signaling.end();
+    const patience = new Promise((resolve) => setTimeout(resolve, GOODBYE_TIMEOUT_MS));
+    void Promise.race([told, patience]).then(() => this.#peer?.close());
     this.#release();
   }
 
+  /** Falls silent and stops all that is under way. */
   #release() {
     this.#unlisten.abort();
     this.#timers.forEach(clearInterval);
@@ -379,7 +385,7 @@ export class Call extends EventTarget {
     this.#path?.close();
     if (this.#peer) {
       this.#peer.onconnectionstatechange = null;
-      this.#peer.close();
+      this.#peer.getReceivers().forEach(({ track }) => track.stop());
     }
     this.#track?.stop();
   }

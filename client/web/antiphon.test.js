@@ -39,6 +39,10 @@ class FakePeer extends EventTarget {
     return { sender: { replaceTrack: async () => {} }, track };
   }
 
+  getReceivers() {
+    return [];
+  }
+
   createDataChannel(label) {
     assert.equal(label, 'chat');
     return this.channel;
