@@ -360,8 +360,7 @@ fn clock(wall: DateTime, words: &Words) -> Option<String> {
 fn spoken_sum(sum: Sum) -> String {
     match sum.value() {
         None => "That has no answer.".to_owned(),
-        // `is` after a number was misheard more often than `makes`.
-        Some(value) => format!("{sum} makes {}.", numbers::written(value)),
+        Some(value) => format!("{sum} is {}.", numbers::written(value)),
     }
 }
 

@@ -290,4 +290,4 @@ fn metered(response: Response) -> impl Stream<Item = Result<Vec<u8>, ModelError>
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

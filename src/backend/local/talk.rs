@@ -1,65 +1,28 @@
 //! One call's conversation with the local backend: hears a turn, has it answered, speaks the answer
 //! sentence by sentence, and stops at once when told to.
 
+mod brain;
+mod reply;
+
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
-use super::chat::History;
-use super::dialogue::{Answer, Dialogue};
+pub(super) use self::brain::{Brain, BrainParts};
+use self::reply::{Ending, Made, Reply, Source};
+use super::dialogue::Answer;
 use super::ears::{EarReport, Ears};
-use super::model::{Asking, Model, ModelError, ModelReport};
-use super::mouth::{Mouth, MouthReport, Speaking};
+use super::model::ModelReport;
+use super::mouth::{Mouth, MouthReport};
 use super::sentences::Sentences;
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
-use crate::limits::{
-    BACKEND_EVENTS_WAITING_MAX, REPLY_CHARS_MAX, SPEECH_AHEAD_BLOCKS_MAX, WIDEBAND_HZ,
-};
+use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX, WIDEBAND_HZ};
 use crate::time::SessionTime;
-
-/// Who answers.
-pub(super) enum Brain {
-    /// The small dialogue.
-    Dialogue { dialogue: Box<Dialogue>, time_zone: TimeZone },
-    /// A language model.
-    Model {
-        model: Arc<Model>,
-        history: History,
-        greeting: Option<String>,
-        reports: mpsc::Sender<ModelReport>,
-    },
-}
-
-impl Brain {
-    pub(super) fn dialogue(greeting: Option<String>, time_zone: TimeZone) -> BrainParts {
-        let (_, reported) = Model::reports();
-        let dialogue = Box::new(Dialogue::new(greeting));
-        BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported }
-    }
-
-    pub(super) fn model(
-        model: Arc<Model>,
-        persona: String,
-        greeting: Option<String>,
-    ) -> BrainParts {
-        let (reports, reported) = Model::reports();
-        let history = History::new(persona);
-        BrainParts { brain: Self::Model { model, history, greeting, reports }, reported }
-    }
-}
-
-/// A brain and where its model reports.
-pub(super) struct BrainParts {
-    brain: Brain,
-    reported: mpsc::Receiver<ModelReport>,
-}
 
 /// One call's conversation.
 pub(super) struct Talk {
@@ -86,40 +49,6 @@ enum Phase {
     Gone,
 }
 
-/// A reply being made.
-struct Reply {
-    generation: Generation,
-    source: Source,
-    /// Sentences still to be spoken.
-    sentences: VecDeque<String>,
-    speaking: Option<Speaking>,
-    /// Made and not yet taken.
-    made: VecDeque<Made>,
-    ending: Ending,
-}
-
-/// Where the reply's text comes from.
-enum Source {
-    /// The turn is still being recognised.
-    Hearing,
-    /// A model is writing. Dropping it cancels the request.
-    Writing { _asking: Asking, text: Sentences, chars: usize },
-    /// All of the text is there.
-    Complete,
-}
-
-enum Made {
-    Text(String),
-    Block(Vec<i16>),
-}
-
-/// How a reply ends once everything of it was said.
-enum Ending {
-    Finished,
-    HangUp,
-    Failed(String),
-}
-
 /// What any of the workers reports.
 pub(super) enum Report {
     Ears(EarReport),
@@ -128,7 +57,6 @@ pub(super) enum Report {
 }
 
 const NOT_HEARD: &str = "Sorry, I did not catch that.";
-const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
 const GOODBYE: &str = "the user said goodbye";
 
 impl Talk {
@@ -368,48 +296,6 @@ impl Talk {
                 BackendEvent::ReplyFinished { generation }
             }
         }
-    }
-}
-
-impl Reply {
-    fn hearing(generation: Generation) -> Self {
-        Self {
-            generation,
-            source: Source::Hearing,
-            sentences: VecDeque::new(),
-            speaking: None,
-            made: VecDeque::new(),
-            ending: Ending::Finished,
-        }
-    }
-
-    /// More of a model's text.
-    fn write(&mut self, piece: &str) {
-        let Source::Writing { text, chars, .. } = &mut self.source else { return };
-        *chars += piece.chars().count();
-        text.push(piece);
-        self.sentences.extend(std::iter::from_fn(|| text.pop()));
-        if *chars > REPLY_CHARS_MAX {
-            self.written(Ok(()));
-        }
-    }
-
-    /// A model's text is complete or broke off. What came of it is said, then what went wrong.
-    fn written(&mut self, result: Result<(), ModelError>) {
-        let source = std::mem::replace(&mut self.source, Source::Complete);
-        let Source::Writing { mut text, .. } = source else { return };
-        self.sentences.extend(std::iter::from_fn(|| text.finish()));
-        if let Err(error) = result {
-            self.sentences.push_back(MODEL_FAILED.to_owned());
-            self.ending = Ending::Failed(error.to_string());
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        matches!(self.source, Source::Complete)
-            && self.sentences.is_empty()
-            && self.speaking.is_none()
-            && self.made.is_empty()
     }
 }
 

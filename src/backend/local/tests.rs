@@ -5,13 +5,18 @@
 
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::ears::EarReport;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::model::tests::{Act, answer, event, serve, stream};
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};
-use crate::backend::tests::{context, ended, finished, read_until, within};
+use crate::backend::tests::{cancel, context, ended, finished, read_until, within};
 use crate::backend::{BackendOutput, ReplyAudio};
-use crate::call::event::{BackendCommand, BackendEvent, Generation, TurnId};
+use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
 use crate::limits::{WIDEBAND_FRAME, WIDEBAND_HZ};
 
 /// One backend for all tests: its models take half a second to load.
@@ -150,7 +155,7 @@ async fn speech_that_is_no_command_is_not_taken_for_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_answered_can_be_understood_again() {
     let rows = [
-        ("what is twelve plus thirty", "makes forty two"),
+        ("what is twenty plus thirty", "is fifty"),
         ("repeat after me the quick brown fox", "quick brown fox"),
         ("set a timer for ten seconds", "ten seconds"),
     ];
@@ -202,6 +207,87 @@ async fn goodbye_hangs_up_after_its_last_word() {
     read_until(&mut session, finished(1)).await;
     let next = within(session.output.recv()).await;
     assert!(matches!(next, Some(BackendOutput::Event(BackendEvent::HangUp { .. }))), "{next:?}");
+}
+
+/// The shared engines with a model that answers each request in turn.
+async fn with_model(answers: Vec<Vec<Act>>) -> (Local, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
+    let settings = LlmSettings::new(url, "small".to_owned(), None);
+    let model = Some(Arc::new(Model::new(settings).expect("the settings are right")));
+    let server = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for acts in answers {
+            requests.push(serve(&listener, acts).await);
+        }
+        requests
+    });
+    let clinic = Arc::clone(&local().clinic);
+    let backend =
+        Local { clinic, flite: local().flite, model, time_zone: TimeZone::UTC, pace: 1.0 };
+    (backend, server)
+}
+
+async fn type_in(session: &BackendSession, n: u32, text: &str) {
+    let (turn, generation) = (TurnId(n), Generation(n));
+    let typed = BackendCommand::UserText { turn, generation, text: text.to_owned() };
+    within(session.input.send(BackendInput::Command(typed))).await.expect("the session lives");
+}
+
+fn done() -> Act {
+    Act::Chunk("data: [DONE]\n\n".to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_is_spoken_by_sentences_and_told_what_was_heard() {
+    let first = stream(vec![event("Sure. This is the sec"), event("ond sentence of mine"), done()]);
+    let second = stream(vec![event("Goodbye."), done()]);
+    let (backend, server) = with_model(vec![first, second]).await;
+    let mut session = backend.open(context());
+    type_in(&session, 1, "tell me").await;
+    for expected in ["Sure.", "This is the second sentence of mine"] {
+        let is_text = |event: &BackendEvent| matches!(event, BackendEvent::ReplyText { .. });
+        let (audio, event) = read_until(&mut session, is_text).await;
+        assert_eq!(audio.is_empty(), expected == "Sure.", "each sentence's audio follows it");
+        let BackendEvent::ReplyText { text, .. } = event else { panic!("it was matched") };
+        assert_eq!(text, expected);
+    }
+    let (audio, _) = read_until(&mut session, finished(1)).await;
+    assert!(samples(&audio).len() > 16_000);
+    let heard = Heard { duration: Duration::from_secs(1), text: "Sure. This is".to_owned() };
+    let cancel = BackendCommand::Cancel { generation: Generation(1), heard };
+    within(session.input.send(BackendInput::Command(cancel))).await.expect("the session lives");
+    type_in(&session, 2, "stop").await;
+    read_until(&mut session, finished(2)).await;
+    let requests = within(server).await.expect("the server is right");
+    let texts = [r#""content":"tell me""#, r#""content":"Sure. This is""#, r#""content":"stop""#];
+    let places = texts.map(|text| requests[1].find(text));
+    assert!(places.is_sorted() && places[0].is_some(), "{}", requests[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_model_is_apologised_for_and_reported() {
+    let refusal = answer("503 Busy", "application/json", r#"{"error":"overloaded"}"#);
+    let (backend, _server) = with_model(vec![refusal]).await;
+    let mut session = backend.open(context());
+    type_in(&session, 1, "tell me").await;
+    let has_failed = |event: &BackendEvent| matches!(event, BackendEvent::ReplyFailed { .. });
+    let (audio, event) = read_until(&mut session, has_failed).await;
+    assert!(samples(&audio).len() > 16_000, "the apology is spoken");
+    let message = "the language model's server answered 503: overloaded".to_owned();
+    let generation = Generation(1);
+    assert_eq!(event, BackendEvent::ReplyFailed { generation, message });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interrupting_a_model_hangs_up_on_it() {
+    let endless = stream(vec![event("Once upon a time there was a river. "), Act::Hang]);
+    let (backend, server) = with_model(vec![endless]).await;
+    let mut session = backend.open(context());
+    type_in(&session, 1, "tell me").await;
+    while !matches!(within(session.output.recv()).await, Some(BackendOutput::Audio(_))) {}
+    within(session.input.send(cancel(1))).await.expect("the session lives");
+    within(server).await.expect("the connection was closed");
 }
 
 #[test]

@@ -1,1 +1,255 @@
+//! The model's client against a server that streams, dawdles, breaks and lies.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::chat::History;
+use super::*;
+use crate::backend::tests::within;
+
+/// What the server does once it has read the request.
+#[derive(Clone, Debug)]
+pub(in crate::backend::local) enum Act {
+    /// Sends this as it is.
+    Raw(String),
+    /// Sends this as one chunk of a chunked body.
+    Chunk(String),
+    /// Waits until the client hangs up.
+    Hang,
+}
+
+/// The patience in the tests where it must run out.
+const FIRST: Duration = Duration::from_millis(1_000);
+const STALL: Duration = Duration::from_millis(300);
+
+const STREAM: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+
+pub(in crate::backend::local) fn event(text: &str) -> Act {
+    let content = serde_json::json!({ "choices": [{ "delta": { "content": text } }] });
+    Act::Chunk(format!("data: {content}\n\n"))
+}
+
+pub(in crate::backend::local) fn stream(rest: Vec<Act>) -> Vec<Act> {
+    [vec![Act::Raw(STREAM.to_owned())], rest].concat()
+}
+
+pub(in crate::backend::local) fn answer(status: &str, kind: &str, body: &str) -> Vec<Act> {
+    let length = body.len();
+    vec![Act::Raw(format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+    ))]
+}
+
+/// Reads one request: its head and as much of a body as the head says.
+async fn read_request(socket: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4_096];
+    loop {
+        let count = socket.read(&mut buffer).await.expect("the client sends");
+        request.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.parse().ok())?
+            });
+            if body.len() >= length.unwrap_or(0) {
+                return text;
+            }
+        }
+        assert!(count > 0, "the client hung up in the middle of its request");
+    }
+}
+
+/// Serves one request and returns its text once the client has hung up or everything was sent.
+pub(in crate::backend::local) async fn serve(listener: &TcpListener, acts: Vec<Act>) -> String {
+    let (mut socket, _) = listener.accept().await.expect("the client connects");
+    let request = read_request(&mut socket).await;
+    for act in acts {
+        let bytes = match act {
+            Act::Raw(text) => text,
+            Act::Chunk(text) => format!("{:x}\r\n{text}\r\n", text.len()),
+            Act::Hang => {
+                // Ends when the client closes its side.
+                let _ = socket.read(&mut [0; 1]).await;
+                return request;
+            }
+        };
+        // The client may hang up when it has seen enough.
+        if socket.write_all(bytes.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    request
+}
+
+async fn model(change: fn(&mut LlmSettings)) -> (Model, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let key = Some("the-key".to_owned());
+    let mut settings = LlmSettings::new(format!("http://{address}/v1/"), "small".to_owned(), key);
+    change(&mut settings);
+    (Model::new(settings).expect("the settings are right"), listener)
+}
+
+/// The text and the end of an answer.
+async fn asked(model: &Model) -> (String, Result<(), ModelError>) {
+    let mut history = History::new("Be brief.".to_owned());
+    history.user_said("hello");
+    let body = history.request(&model.settings().model, model.settings().tokens_max);
+    let (reports, mut reported) = Model::reports();
+    let _asking = model.ask(Generation(1), &body, reports);
+    let mut seen = String::new();
+    loop {
+        match within(reported.recv()).await.expect("the request ends with a report") {
+            ModelReport::Text { text, .. } => seen += &text,
+            ModelReport::Done { result, .. } => return (seen, result),
+        }
+    }
+}
+
+async fn check(acts: Vec<Act>, text: &str, result: Result<(), ModelError>) {
+    let impatient = |settings: &mut LlmSettings| {
+        settings.first_token_timeout = FIRST;
+        settings.stall_timeout = STALL;
+    };
+    let is_slow = matches!(result, Err(ModelError::Slow(_)));
+    let (model, listener) = model(if is_slow { impatient } else { |_| () }).await;
+    let shown = format!("{acts:.200?}");
+    let server = tokio::spawn(async move { serve(&listener, acts).await });
+    assert_eq!(asked(&model).await, (text.to_owned(), result), "{shown}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_stream_is_read_as_it_comes() {
+    let done = || Act::Chunk("data: [DONE]\n\n".to_owned());
+    let end = || Act::Chunk(String::new());
+    let role = r#"data: {"choices":[{"delta":{"role":"assistant"}}]}"#;
+    let comment = Act::Chunk(format!(": waking up\r\n\r\n{role}\r\n\r\n"));
+    let split = |text: &str| Act::Chunk(text.to_owned());
+    let rows = [
+        (stream(vec![event("Hel"), event("lo."), done()]), "Hello."),
+        (stream(vec![comment, event("Hi"), done()]), "Hi"),
+        // What follows the last word is not waited for.
+        (stream(vec![event("Hi"), done(), Act::Hang]), "Hi"),
+        // Some servers only close.
+        (stream(vec![event("Hi"), end()]), "Hi"),
+        (
+            stream(vec![
+                split(r#"data: {"choices":[{"delta":{"con"#),
+                split("tent\":\"é\"}}]}\n\n"),
+                done(),
+            ]),
+            "é",
+        ),
+        (
+            answer("200 OK", "application/json", r#"{"choices":[{"message":{"content":"All."}}]}"#),
+            "All.",
+        ),
+    ];
+    for (acts, text) in rows {
+        check(acts, text, Ok(())).await;
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_told_apart() {
+    let refused =
+        |status, message: &str| ModelError::Refused { status, message: message.to_owned() };
+    let huge = "x".repeat(MODEL_EVENT_BYTES_MAX);
+    let moved = "HTTP/1.1 307 Moved\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n";
+    let short = STREAM.replace("transfer-encoding: chunked", "content-length: 900");
+    let rows = [
+        (vec![Act::Hang], "", ModelError::Slow(FIRST)),
+        (stream(vec![Act::Hang]), "", ModelError::Slow(FIRST)),
+        (stream(vec![event("One "), Act::Hang]), "One ", ModelError::Slow(STALL)),
+        (stream(vec![Act::Chunk(String::new())]), "", ModelError::Broken),
+        (vec![Act::Raw(short), Act::Raw("data: {}\n\n".into())], "", ModelError::Broken),
+        (vec![], "", ModelError::Unreachable),
+        (vec![Act::Raw("SMTP ready\r\n\r\n".into())], "", ModelError::Unreachable),
+        (answer("503 Busy", "text/html", "<p>busy</p>"), "", refused(503, "")),
+        (vec![Act::Raw(moved.into())], "", refused(307, "")),
+        (
+            answer("404 No", "application/json", r#"{"error":{"message":"no such model"}}"#),
+            "",
+            refused(404, "no such model"),
+        ),
+        (answer("500 No", "text/plain", &huge.repeat(2)), "", refused(500, "")),
+        (
+            stream(vec![
+                event("One"),
+                Act::Chunk("data: {\"error\":\"out of memory\"}\n\n".into()),
+            ]),
+            "One",
+            ModelError::Failed("out of memory".to_owned()),
+        ),
+        (stream(vec![Act::Chunk("data: hello\n\n".into())]), "", ModelError::Malformed),
+        (answer("200 OK", "application/json", "no"), "", ModelError::Malformed),
+        (
+            stream(vec![Act::Chunk(huge.clone()), Act::Chunk(huge.clone())]),
+            "",
+            ModelError::Oversized,
+        ),
+        (
+            stream(vec![Act::Chunk(format!("data: {}\n", huge.replace('x', "\ndata: "))); 2]),
+            "",
+            ModelError::Oversized,
+        ),
+        (answer("200 OK", "application/json", &huge.repeat(2)), "", ModelError::Oversized),
+    ];
+    for (acts, text, error) in rows {
+        check(acts, text, Err(error)).await;
+    }
+}
+
+#[tokio::test]
+async fn many_events_in_one_body_are_not_taken_for_one_large_event() {
+    let text = "x".repeat(1_000);
+    let count = MODEL_EVENT_BYTES_MAX / 1_000 + 50;
+    let mut acts: Vec<Act> = (0..count).map(|_| event(&text)).collect();
+    acts.push(Act::Chunk("data: [DONE]\n\n".to_owned()));
+    check(stream(acts), &text.repeat(count), Ok(())).await;
+}
+
+#[tokio::test]
+async fn the_request_is_what_servers_expect() {
+    let (model, listener) = model(|settings| settings.tokens_max = 7).await;
+    let acts = stream(vec![Act::Chunk("data: [DONE]\n\n".to_owned())]);
+    let server = tokio::spawn(async move { serve(&listener, acts).await });
+    assert_eq!(asked(&model).await, (String::new(), Ok(())));
+    let request = within(server).await.expect("the server is right");
+    let (head, body) = request.split_once("\r\n\r\n").expect("it has a body");
+    assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("authorization: Bearer the-key"), "{head}");
+    let body: Value = serde_json::from_str(body).expect("it is JSON");
+    let expected = serde_json::json!({
+        "model": "small", "stream": true, "max_tokens": 7,
+        "messages": [
+            { "role": "system", "content": "Be brief." },
+            { "role": "user", "content": "hello" },
+        ],
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn dropping_the_request_hangs_up_at_once() {
+    let (model, listener) = model(|_| ()).await;
+    let acts = stream(vec![event("One"), Act::Hang]);
+    let server = tokio::spawn(async move { serve(&listener, acts).await });
+    let (reports, mut reported) = Model::reports();
+    let asking = model.ask(Generation(1), &Value::Null, reports);
+    assert!(matches!(within(reported.recv()).await, Some(ModelReport::Text { .. })));
+    drop(asking);
+    // The server returns when it sees the connection close.
+    within(server).await.expect("the server is right");
+    assert_eq!(within(reported.recv()).await, None);
+}
+
+#[test]
+fn the_key_is_never_shown() {
+    let settings = LlmSettings::new("http://x".into(), "m".into(), Some("the-key".into()));
+    assert!(!format!("{settings:?}").contains("the-key"));
+}

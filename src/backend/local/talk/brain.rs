@@ -1,0 +1,50 @@
+//! Who answers: the small dialogue or a language model.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc;
+
+use crate::backend::local::chat::History;
+use crate::backend::local::dialogue::Dialogue;
+use crate::backend::local::model::{Model, ModelReport};
+
+/// Who answers.
+pub(in crate::backend::local) enum Brain {
+    /// The small dialogue.
+    Dialogue { dialogue: Box<Dialogue>, time_zone: TimeZone },
+    /// A language model.
+    Model {
+        model: Arc<Model>,
+        history: History,
+        greeting: Option<String>,
+        reports: mpsc::Sender<ModelReport>,
+    },
+}
+
+impl Brain {
+    pub(in crate::backend::local) fn dialogue(
+        greeting: Option<String>,
+        time_zone: TimeZone,
+    ) -> BrainParts {
+        let (_, reported) = Model::reports();
+        let dialogue = Box::new(Dialogue::new(greeting));
+        BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported }
+    }
+
+    pub(in crate::backend::local) fn model(
+        model: Arc<Model>,
+        persona: String,
+        greeting: Option<String>,
+    ) -> BrainParts {
+        let (reports, reported) = Model::reports();
+        let history = History::new(persona);
+        BrainParts { brain: Self::Model { model, history, greeting, reports }, reported }
+    }
+}
+
+/// A brain and where its model reports.
+pub(in crate::backend::local) struct BrainParts {
+    pub(super) brain: Brain,
+    pub(super) reported: mpsc::Receiver<ModelReport>,
+}

@@ -1,0 +1,88 @@
+//! One reply while it is being made: its text, sentence by sentence, and its audio.
+
+use std::collections::VecDeque;
+
+use crate::backend::local::model::{Asking, ModelError};
+use crate::backend::local::mouth::Speaking;
+use crate::backend::local::sentences::Sentences;
+use crate::call::event::Generation;
+use crate::limits::REPLY_CHARS_MAX;
+
+/// Said where a model broke off.
+const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
+
+/// A reply being made.
+pub(super) struct Reply {
+    pub(super) generation: Generation,
+    pub(super) source: Source,
+    /// Sentences still to be spoken.
+    pub(super) sentences: VecDeque<String>,
+    pub(super) speaking: Option<Speaking>,
+    /// Made and not yet taken.
+    pub(super) made: VecDeque<Made>,
+    pub(super) ending: Ending,
+}
+
+/// Where the reply's text comes from.
+pub(super) enum Source {
+    /// The turn is still being recognised.
+    Hearing,
+    /// A model is writing. Dropping it cancels the request.
+    Writing { _asking: Asking, text: Sentences, chars: usize },
+    /// All of the text is there.
+    Complete,
+}
+
+pub(super) enum Made {
+    Text(String),
+    Block(Vec<i16>),
+}
+
+/// How a reply ends once everything of it was said.
+pub(super) enum Ending {
+    Finished,
+    HangUp,
+    Failed(String),
+}
+
+impl Reply {
+    pub(super) fn hearing(generation: Generation) -> Self {
+        Self {
+            generation,
+            source: Source::Hearing,
+            sentences: VecDeque::new(),
+            speaking: None,
+            made: VecDeque::new(),
+            ending: Ending::Finished,
+        }
+    }
+
+    /// More of a model's text.
+    pub(super) fn write(&mut self, piece: &str) {
+        let Source::Writing { text, chars, .. } = &mut self.source else { return };
+        *chars += piece.chars().count();
+        text.push(piece);
+        self.sentences.extend(std::iter::from_fn(|| text.pop()));
+        if *chars > REPLY_CHARS_MAX {
+            self.written(Ok(()));
+        }
+    }
+
+    /// A model's text is complete or broke off. What came of it is said, then what went wrong.
+    pub(super) fn written(&mut self, result: Result<(), ModelError>) {
+        let source = std::mem::replace(&mut self.source, Source::Complete);
+        let Source::Writing { mut text, .. } = source else { return };
+        self.sentences.extend(std::iter::from_fn(|| text.finish()));
+        if let Err(error) = result {
+            self.sentences.push_back(MODEL_FAILED.to_owned());
+            self.ending = Ending::Failed(error.to_string());
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.source, Source::Complete)
+            && self.sentences.is_empty()
+            && self.speaking.is_none()
+            && self.made.is_empty()
+    }
+}
