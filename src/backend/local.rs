@@ -47,7 +47,8 @@ pub struct LocalSettings {
     /// The folder of PocketSphinx's English model: holds `en-us/`, `en-us.lm.bin` and
     /// `cmudict-en-us.dict`. Default: where Debian's package puts it.
     pub recognition_model: PathBuf,
-    /// Recognisers kept for the next call when one ends, about 110 MB each. 1 to 64, default 4.
+    /// Recognisers kept ready for the next calls, about 110 MB each; a call that finds none waits
+    /// half a second for its own. 1 to 64, default 4.
     pub recognisers_kept: usize,
     /// IANA name of the time zone in which time and date are told. Default: the machine's.
     pub time_zone: Option<String>,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::mpsc;
@@ -23,14 +23,17 @@ const COMMANDS: &str = include_str!("commands.gram");
 /// Frames between two looks at what was understood so far: 240 ms.
 const FRAMES_PER_PARTIAL: usize = 12;
 
-/// Makes recognisers and keeps idle ones for the next call.
+/// Makes recognisers and keeps some ready for the next calls.
+///
+/// A recogniser adapts to its caller's voice and room, so it serves one call only: the next caller
+/// would be heard worse. A fresh one is made when a call ends, when nobody waits for it.
 #[derive(Debug)]
 pub(super) struct Clinic {
     library: Arc<PocketSphinx>,
     model_dir: PathBuf,
     with_commands: bool,
-    idle: Mutex<Vec<Pair>>,
-    idle_max: usize,
+    ready: Mutex<Vec<Pair>>,
+    ready_max: usize,
 }
 
 /// The recognisers that hear the same utterance.
@@ -73,17 +76,17 @@ pub(super) struct Ears {
 
 impl Clinic {
     /// Sets up the first recognisers, so that what is missing is known at start and the first call
-    /// need not wait. At most `idle_max` are kept.
+    /// need not wait. At most `ready_max` are kept.
     pub(super) fn new(
         model_dir: PathBuf,
         with_commands: bool,
-        idle_max: usize,
+        ready_max: usize,
     ) -> Result<Self, BackendError> {
         let library = PocketSphinx::load()?;
-        let idle = Mutex::new(Vec::new());
-        let clinic = Self { library, model_dir, with_commands, idle, idle_max };
+        let ready = Mutex::new(Vec::new());
+        let clinic = Self { library, model_dir, with_commands, ready, ready_max };
         let first = clinic.set_up()?;
-        clinic.put_back(first);
+        clinic.ready().push(first);
         Ok(clinic)
     }
 
@@ -101,15 +104,24 @@ impl Clinic {
     }
 
     fn take(&self) -> Result<Pair, BackendError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| self.set_up(), Ok)
+        let ready = self.ready().pop();
+        ready.map_or_else(|| self.set_up(), Ok)
     }
 
-    fn put_back(&self, pair: Pair) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.idle_max {
-            idle.push(pair);
+    /// Makes one for the next call, unless there are enough. A failure will be that call's.
+    fn replenish(&self) {
+        if self.ready().len() < self.ready_max
+            && let Ok(pair) = self.set_up()
+        {
+            let mut ready = self.ready();
+            if ready.len() < self.ready_max {
+                ready.push(pair);
+            }
         }
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Vec<Pair>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,14 +204,12 @@ fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<EarRepo
             Err(RecogniserFailed) => {
                 let message = "the speech recogniser failed".to_owned();
                 let _ = reports.blocking_send(EarReport::Failed(message));
-                // A failed recogniser is not kept for another call.
-                return;
+                break;
             }
         };
     }
-    if hearing.handle(Ask::Forget).is_ok() {
-        clinic.put_back(hearing.pair);
-    }
+    drop(hearing);
+    clinic.replenish();
 }
 
 struct Hearing {
