@@ -9,6 +9,7 @@ use antiphon::peer::{PatchError, Patched, Precondition};
 use antiphon::sdp::Fragment;
 use antiphon_loopback::{Caller, Codec, Happened, PATIENCE, Sockets};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use agent::{Desk, READY, Voice};
@@ -90,14 +91,16 @@ async fn fifty_calls_share_one_port() {
     for _ in 0..50 {
         calls.push(desk.connected(Codec::Pcmu, Sockets::Udp).await);
     }
-    for (caller, call) in &mut calls {
-        caller.next_rtp().await;
-        assert!(call.hears_a_turn_of(caller, Codec::Pcmu).await);
+    let mut talking = JoinSet::new();
+    for (mut caller, mut call) in calls {
+        talking.spawn(async move {
+            caller.next_rtp().await;
+            assert!(call.hears_a_turn_of(&caller, Codec::Pcmu).await);
+            let stats = call.handle.stats().await.expect("the call runs");
+            assert_eq!(stats.session.foreign_rtp, 0);
+        });
     }
-    for (_, call) in &calls {
-        let stats = call.handle.stats().await.expect("the call runs");
-        assert_eq!(stats.session.foreign_rtp, 0);
-    }
+    talking.join_all().await;
 }
 
 #[tokio::test]
