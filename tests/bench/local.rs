@@ -60,8 +60,9 @@ async fn main() {
                 }) => {
                     (transcript, understood) = (ended.elapsed(), text);
                 }
-                BackendOutput::Event(_) => {}
-                BackendOutput::Audio(_) => break,
+                BackendOutput::Audio(audio) if audio.generation == generation => break,
+                // Events, and what was on its way when the last reply was cancelled.
+                BackendOutput::Event(_) | BackendOutput::Audio(_) => {}
             }
         }
         let first_audio = ended.elapsed();
@@ -106,7 +107,9 @@ fn speech(text: &str) -> Vec<PcmFrame> {
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("this is Linux");
     let after_name = stat.rsplit_once(") ").expect("the name is in brackets").1;
-    let fields: Vec<u64> = after_name.split(' ').filter_map(|field| field.parse().ok()).collect();
-    // User and system time in ticks of 10 ms; the state before them is no number.
-    Duration::from_millis((fields[10] + fields[11]) * 10)
+    let ticks = |index: usize| -> Option<u64> {
+        after_name.split(' ').nth(index).and_then(|field| field.parse().ok())
+    };
+    // User and system time in ticks of 10 ms (proc(5), fields 14 and 15; the state is field 3).
+    Duration::from_millis((ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)) * 10)
 }
