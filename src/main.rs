@@ -23,7 +23,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer calls.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Ask a running server whether it is well: exit status 0 or 1.
     Health {
         /// Such as <http://127.0.0.1:8080/healthz>.
@@ -71,7 +71,7 @@ struct ServeArgs {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(args) => serve(args),
+        Command::Serve(args) => serve(*args),
         Command::Health { url } => runtime().and_then(|runtime| {
             runtime.block_on(server::health::check(&url)).map_err(|problem| failure(1, &problem))
         }),

@@ -44,6 +44,8 @@ const RESTART_TIMEOUT_MS = 6_000;
 /** How often the counters are read, playout is reported and a `stats` event is sent. */
 const STATS_INTERVAL_MS = 250;
 const PING_INTERVAL_MS = 1_000;
+/** How long the connection is kept for the server to hear that the call is over. */
+const GOODBYE_TIMEOUT_MS = 500;
 
 /** One call with an agent. Use it once. */
 export class Call extends EventTarget {
@@ -134,7 +136,6 @@ export class Call extends EventTarget {
 
   /** Ends the call. */
   hangup() {
-    this.#send(rtvi.disconnect());
     this.#end('hangup');
   }
 
@@ -213,7 +214,10 @@ export class Call extends EventTarget {
     const peer = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     this.#peer = peer;
     const stream = new MediaStream([this.#track]);
-    const transceiver = peer.addTransceiver(this.#track, { direction: 'sendrecv', streams: [stream] });
+    const transceiver = peer.addTransceiver(this.#track, {
+      direction: 'sendrecv',
+      streams: [stream],
+    });
     this.#sender = transceiver.sender;
     peer.onconnectionstatechange = () => this.#pathChanged();
     peer.ontrack = ({ track }) => {
@@ -221,7 +225,9 @@ export class Call extends EventTarget {
       audio.srcObject = new MediaStream([track]);
       audio.play().catch((cause) => {
         const message = 'The browser does not play sound before you touch the page.';
-        this.#emit('error', { error: new AntiphonError('unsupported-browser', message, { cause }) });
+        this.#emit('error', {
+          error: new AntiphonError('unsupported-browser', message, { cause }),
+        });
       });
     };
     const channel = peer.createDataChannel('chat', { ordered: true });
@@ -248,7 +254,8 @@ export class Call extends EventTarget {
       const restart = () => this.#restart('the path went silent');
       this.#graceTimer = setTimeout(restart, DISCONNECTED_GRACE_MS);
     } else if (state === 'failed') {
-      if (this.#marks.connected === undefined) this.#path.close(); // `#open` need not wait longer.
+      if (this.#marks.connected === undefined)
+        this.#path.close(); // `#open` need not wait longer.
       else void this.#restart('the path failed');
     } else if (state === 'closed') {
       this.#end('agent-left');
@@ -329,7 +336,8 @@ export class Call extends EventTarget {
 
   #receivedServerMessage({ type, ...detail }) {
     if (type === 'floor') {
-      if (detail.state === 'agent') this.#playout.replyStarted(detail.generation, performance.now());
+      if (detail.state === 'agent')
+        this.#playout.replyStarted(detail.generation, performance.now());
       this.#emit('floor', detail);
     } else if (type === 'turn' || type === 'heard') {
       this.#emit(type, detail);
@@ -361,20 +369,23 @@ export class Call extends EventTarget {
     if (this.#state === 'ended') return;
     this.#become('ended', reason);
     if (error) this.#emit('error', { error });
+    // A call that the agent has ended is not there any more. One that goes silent before it is ended
+    // would be gone by then, so the connection is closed last.
+    const told = reason === 'agent-left' ? Promise.resolve() : this.#signaling.end();
+    const patience = new Promise((resolve) => setTimeout(resolve, GOODBYE_TIMEOUT_MS));
+    void Promise.race([told, patience]).then(() => this.#peer?.close());
     this.#release();
   }
 
+  /** Falls silent and stops all that is under way. */
   #release() {
     this.#unlisten.abort();
     this.#timers.forEach(clearInterval);
     clearTimeout(this.#graceTimer);
     this.#path?.close();
-    void this.#signaling.end();
-    // The last message of the channel needs a moment to leave.
-    const peer = this.#peer;
-    if (peer) {
-      peer.onconnectionstatechange = null;
-      setTimeout(() => peer.close(), 50);
+    if (this.#peer) {
+      this.#peer.onconnectionstatechange = null;
+      this.#peer.getReceivers().forEach(({ track }) => track.stop());
     }
     this.#track?.stop();
   }

@@ -39,6 +39,10 @@ class FakePeer extends EventTarget {
     return { sender: { replaceTrack: async () => {} }, track };
   }
 
+  getReceivers() {
+    return [];
+  }
+
   createDataChannel(label) {
     assert.equal(label, 'chat');
     return this.channel;
@@ -84,7 +88,13 @@ beforeEach(() => {
   requests = [];
   restartStatus = 200;
   FakePeer.findsPaths = true;
-  track = { enabled: true, stopped: false, stop() { this.stopped = true; } };
+  track = {
+    enabled: true,
+    stopped: false,
+    stop() {
+      this.stopped = true;
+    },
+  };
   globalThis.RTCPeerConnection = FakePeer;
   globalThis.MediaStream = class {};
   Object.defineProperty(globalThis, 'navigator', {
@@ -93,9 +103,13 @@ beforeEach(() => {
   });
   globalThis.fetch = async (url, { method, headers }) => {
     requests.push(`${method} ${new URL(url).pathname}`);
-    if (method === 'POST') return new Response(SDP, { status: 201, headers: { location: '/v1/rtc/c1', etag: '"1"' } });
+    if (method === 'POST')
+      return new Response(SDP, { status: 201, headers: { location: '/v1/rtc/c1', etag: '"1"' } });
     if (method === 'PATCH' && headers['if-match'] === '*') {
-      return new Response(restartStatus === 200 ? FRAGMENT : '{}', { status: restartStatus, headers: { etag: '"2"' } });
+      return new Response(restartStatus === 200 ? FRAGMENT : '{}', {
+        status: restartStatus,
+        headers: { etag: '"2"' },
+      });
     }
     return new Response(null, { status: method === 'PATCH' ? 204 : 200 });
   };
@@ -135,7 +149,13 @@ test('a call connects, tells what is said and ends on both sides', async () => {
   const { channel } = FakePeer.made;
   channel.readyState = 'open';
   channel.onopen();
-  channel.receives('server-message', { type: 'floor', state: 'user', turn: 1, generation: 0, at_ms: 1 });
+  channel.receives('server-message', {
+    type: 'floor',
+    state: 'user',
+    turn: 1,
+    generation: 0,
+    at_ms: 1,
+  });
   channel.receives('user-started-speaking');
   channel.receives('user-transcription', { text: 'hello', final: true });
   channel.receives('bot-stopped-speaking');
@@ -145,9 +165,16 @@ test('a call connects, tells what is said and ends on both sides', async () => {
   assert.equal(track.enabled, false);
   call.hangup();
   assert.deepEqual(told, [
-    'connecting', 'connected', 'floor user', 'user true', 'said hello', 'agent false', 'heard 9', 'ended: hangup',
+    'connecting',
+    'connected',
+    'floor user',
+    'user true',
+    'said hello',
+    'agent false',
+    'heard 9',
+    'ended: hangup',
   ]);
-  assert.deepEqual(channel.sent, ['client-ready', 'send-text', 'client-message', 'disconnect-bot']);
+  assert.deepEqual(channel.sent, ['client-ready', 'send-text', 'client-message']);
   assert.deepEqual(requests, ['OPTIONS /v1/rtc', 'POST /v1/rtc', 'DELETE /v1/rtc/c1']);
   assert.ok(track.stopped);
 });
@@ -158,7 +185,10 @@ test('a path that fails is replaced, and the call goes on', async () => {
   const back = until(call, 'connected');
   FakePeer.made.become('failed');
   await back;
-  assert.deepEqual(told.slice(2), ['reconnecting: the path failed', 'connected: a new path was found']);
+  assert.deepEqual(told.slice(2), [
+    'reconnecting: the path failed',
+    'connected: a new path was found',
+  ]);
   assert.deepEqual(FakePeer.made.offers, [{}, { iceRestart: true }]);
   assert.match(FakePeer.made.currentRemoteDescription.sdp, /a=ice-ufrag:new/);
   call.hangup();
@@ -196,6 +226,7 @@ test('the agent may leave, and no path is an error of its own', async () => {
   await left.call.connect();
   FakePeer.made.channel.onmessage({ data: '{"type":"signalling","message":{"type":"peerLeft"}}' });
   assert.deepEqual(left.told.slice(2), ['ended: agent-left']);
+  assert.ok(!requests.includes('DELETE /v1/rtc/c1'), 'it is over on the other side already');
 
   const { call, told } = record();
   FakePeer.findsPaths = false;
@@ -206,9 +237,10 @@ test('the agent may leave, and no path is an error of its own', async () => {
 
 test('a hang-up before the microphone was allowed leaves nothing behind', async () => {
   let allow;
-  navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => {
-    allow = () => resolve({ getAudioTracks: () => [track] });
-  });
+  navigator.mediaDevices.getUserMedia = () =>
+    new Promise((resolve) => {
+      allow = () => resolve({ getAudioTracks: () => [track] });
+    });
   FakePeer.made = null;
   const { call, told } = record();
   const connecting = call.connect();

@@ -41,8 +41,25 @@ const ENDED = {
 
 const find = (id) => document.getElementById(id);
 const page = Object.fromEntries(
-  ['talk', 'talk-text', 'mute', 'microphone', 'agent', 'token', 'options', 'problem', 'state-text', 'voice',
-    'floor-title', 'floor-hint', 'say', 'say-text', 'say-send', 'meter-user', 'meter-agent'].map((id) => [id, find(id)]),
+  [
+    'talk',
+    'talk-text',
+    'mute',
+    'microphone',
+    'agent',
+    'token',
+    'options',
+    'problem',
+    'state-text',
+    'voice',
+    'floor-title',
+    'floor-hint',
+    'say',
+    'say-text',
+    'say-send',
+    'meter-user',
+    'meter-agent',
+  ].map((id) => [id, find(id)]),
 );
 const log = new Log(find('log'));
 const strip = new Strip(find('strip'));
@@ -84,13 +101,17 @@ async function talk() {
     return; // Shown by the `error` event.
   }
   if (started.state !== 'connected') return;
-  log.add(`Connected in ${duration(started.timing.connect)} (answer after ${duration(started.timing.answer)})`);
+  log.add(
+    `Connected in ${duration(started.timing.connect)} (answer after ${duration(started.timing.answer)})`,
+  );
   void showMicrophones();
   watchLevels(started);
 }
 
 /** Shows what the call tells. */
 function listen(started) {
+  /** The turn whose reply has just begun to sound: when it is heard is not known yet. */
+  let sounding = null;
   const on = (type, handle) =>
     started.addEventListener(type, ({ detail }) => {
       if (call === started) handle(detail);
@@ -105,7 +126,10 @@ function listen(started) {
   });
   on('speaking', ({ who, speaking }) => {
     if (who === 'user' && speaking) transcript.show(conversation.userStarted());
-    log.add(`${who === 'user' ? 'You' : 'Agent'} ${speaking ? 'started' : 'stopped'} speaking`, who);
+    log.add(
+      `${who === 'user' ? 'You' : 'Agent'} ${speaking ? 'started' : 'stopped'} speaking`,
+      who,
+    );
   });
   on('transcript', (said) => {
     const entry = conversation.userSaid(said);
@@ -119,13 +143,22 @@ function listen(started) {
     transcript.announce(entry);
     if (heard.interrupted) log.add(`Interrupted after ${duration(heard.heard_ms)} heard`, 'agent');
   });
-  on('turn', (turn) => waterfall.add(turn, started.getStats()));
+  on('turn', (turn) => {
+    waterfall.show(turn, null);
+    sounding = { turn, digests: 0 };
+  });
   on('message', ({ type }) => {
     if (type !== 'bot-llm-started') return;
     const givenUp = conversation.replyStarted();
     if (givenUp) transcript.show(givenUp);
   });
-  on('stats', (digest) => connection.show(digest, started.timing));
+  on('stats', (digest) => {
+    connection.show(digest, started.timing);
+    // The first digest is of a time when the reply was not in the jitter buffer yet.
+    if (sounding === null || (sounding.digests += 1) < 2) return;
+    waterfall.show(sounding.turn, digest);
+    sounding = null;
+  });
 }
 
 function showState(state, reason) {

@@ -17,7 +17,11 @@ const ROWS = [
   ['Codec', (digest) => digest.codec ?? '–'],
   ['Connected in', (_, timing) => duration(timing.connect)],
   ['Packets', ({ totals }) => `${totals.received}, ${totals.lost} lost`],
-  ['Path', ({ path }) => (path ? `${path.local} → ${path.remote} (${path.protocol})` : '–'), 'wide'],
+  [
+    'Path',
+    ({ path }) => (path ? `${path.local} → ${path.remote} (${path.protocol})` : '–'),
+    'wide',
+  ],
 ];
 
 export class Connection {

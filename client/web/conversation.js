@@ -98,7 +98,14 @@ export class Conversation {
 
   #add(who) {
     this.#made += 1;
-    const entry = { id: this.#made, who, parts: [], typed: false, interrupted: false, soundMs: null };
+    const entry = {
+      id: this.#made,
+      who,
+      parts: [],
+      typed: false,
+      interrupted: false,
+      soundMs: null,
+    };
     this.entries.push(entry);
     if (this.entries.length > ENTRIES_MAX) this.entries.shift();
     return entry;

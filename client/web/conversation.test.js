@@ -5,7 +5,13 @@ import { Conversation } from './conversation.js';
 
 /** Entries as lines: `who: said ~partial~ (pending) heard -unheard-`. */
 function lines({ entries }) {
-  const marks = { said: ['', ''], heard: ['', ''], partial: ['~', '~'], pending: ['(', ')'], unheard: ['-', '-'] };
+  const marks = {
+    said: ['', ''],
+    heard: ['', ''],
+    partial: ['~', '~'],
+    pending: ['(', ')'],
+    unheard: ['-', '-'],
+  };
   return entries.map(({ who, parts }) => {
     const words = parts.map(({ text, state }) => marks[state][0] + text.trim() + marks[state][1]);
     return `${who}: ${words.join(' ')}`.trim();
@@ -13,7 +19,10 @@ function lines({ entries }) {
 }
 
 const segment = (id, text, status, progress) => ({
-  segment_id: id, text, spoken_status: status, spoken_progress: progress,
+  segment_id: id,
+  text,
+  spoken_status: status,
+  spoken_progress: progress,
 });
 
 test('partial words give way to final ones, also when those come after the reply began', () => {
@@ -40,7 +49,10 @@ test('of an interrupted reply the words that were not heard are marked', () => {
   talk.agentSaid(segment(3, 'Five.', 'new'));
   talk.agentSaid(segment(1, 'One two.', 'completed'));
   talk.agentSaid(
-    segment(2, 'Three four.', 'in-progress', { accumulated_text: 'Three', remaining_text: ' four.' }),
+    segment(2, 'Three four.', 'in-progress', {
+      accumulated_text: 'Three',
+      remaining_text: ' four.',
+    }),
   );
   const entry = talk.heard({ heard_ms: 900, interrupted: true });
   assert.deepEqual(lines(talk), ['agent: One two. Three -four.- -Five.-']);

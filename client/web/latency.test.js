@@ -4,12 +4,22 @@ import { test } from 'node:test';
 import { axis, bars, duration, heardMs } from './latency.js';
 
 const TURN = {
-  turn: 1, generation: 2, speech_ms: 900, endpoint_ms: 200, transcript_ms: 150,
-  first_text_ms: 230, first_audio_ms: 260, first_packet_ms: 270,
+  turn: 1,
+  generation: 2,
+  speech_ms: 900,
+  endpoint_ms: 200,
+  transcript_ms: 150,
+  first_text_ms: 230,
+  first_audio_ms: 260,
+  first_packet_ms: 270,
 };
 
 test('each bar begins at the latest moment before it', () => {
-  const found = bars(TURN, { rttMs: 20, bufferMs: 40 }).map(({ key, fromMs, toMs }) => [key, fromMs, toMs]);
+  const found = bars(TURN, { rttMs: 20, bufferMs: 40 }).map(({ key, fromMs, toMs }) => [
+    key,
+    fromMs,
+    toMs,
+  ]);
   assert.deepEqual(found, [
     ['endpoint', 0, 200],
     ['transcript', 0, 150],
@@ -39,6 +49,12 @@ test('the axis holds its values in three to six round steps', () => {
 });
 
 test('durations are short', () => {
-  const rows = [[null, '–'], [3.14, '3.1 ms'], [38.4, '38 ms'], [999.4, '999 ms'], [1240, '1.24 s']];
+  const rows = [
+    [null, '–'],
+    [3.14, '3.1 ms'],
+    [38.4, '38 ms'],
+    [999.4, '999 ms'],
+    [1240, '1.24 s'],
+  ];
   for (const [ms, text] of rows) assert.equal(duration(ms), text);
 });

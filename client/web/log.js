@@ -24,7 +24,12 @@ export class Log {
     const seconds = ((performance.now() - this.#startMs) / 1000).toFixed(2);
     follow(this.#list, () => {
       this.#list.append(
-        element('li', { class: kind }, element('time', {}, `${seconds} s`), element('span', {}, text)),
+        element(
+          'li',
+          { class: kind },
+          element('time', {}, `${seconds} s`),
+          element('span', {}, text),
+        ),
       );
       if (this.#list.childElementCount > LINES_MAX) this.#list.firstElementChild.remove();
     });

@@ -130,6 +130,7 @@ export class Path {
     try {
       await this.#signaling.trickle(buildFragment(local, lines, found.includes('')));
     } catch (error) {
+      if (this.#closed.signal.aborted) return;
       // Most calls connect without: the server sees where our checks come from.
       this.#note(`Candidates were not taken: ${error.message}`);
     }

@@ -21,11 +21,6 @@ export function sendText(content, interrupt) {
   return message('send-text', { content, options: { run_immediately: interrupt } });
 }
 
-/** Asks the agent to end the call. */
-export function disconnect() {
-  return message('disconnect-bot', {});
-}
-
 /** Tells the agent that the microphone is muted or not. */
 export function mute(muted) {
   return message('client-message', { t: 'mute', d: { muted } });

@@ -16,7 +16,16 @@ test('messages carry the label, a type, an id of their own and data', () => {
 });
 
 test('what is no message of ours is null', () => {
-  for (const text of ['', 'pong', 'null', '7', '[]', '{}', '{"label":"x","type":"y"}', '{"type":"z"}']) {
+  for (const text of [
+    '',
+    'pong',
+    'null',
+    '7',
+    '[]',
+    '{}',
+    '{"label":"x","type":"y"}',
+    '{"type":"z"}',
+  ]) {
     assert.equal(rtvi.parse(text), null, text);
   }
   assert.equal(rtvi.parse('{"type":"signalling","message":{"type":"peerLeft"}}').type, 'peerLeft');

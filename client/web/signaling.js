@@ -11,6 +11,7 @@ export class Signaling {
   #token;
   #location = null;
   #etag = null;
+  #over = new AbortController();
 
   /**
    * @param {URL} endpoint `…/v1/rtc`, with `?agent=` if one is wanted
@@ -40,7 +41,10 @@ export class Signaling {
     if (response.status !== 201) throw await refusal(response);
     const location = response.headers.get('location');
     if (!location) {
-      throw new AntiphonError('malformed-answer', 'The server accepted the call without a Location.');
+      throw new AntiphonError(
+        'malformed-answer',
+        'The server accepted the call without a Location.',
+      );
     }
     this.#location = new URL(location, response.url || this.#endpoint);
     this.#etag = response.headers.get('etag');
@@ -67,20 +71,23 @@ export class Signaling {
     if (!this.#location) return;
     const location = this.#location;
     this.#location = null;
+    this.#over.abort(); // Candidates under way would come to a call that is gone.
     await this.#request('DELETE', location, { keepalive: true }).catch(() => {});
   }
 
   #patch(fragment, ifMatch) {
     const headers = { 'content-type': FRAGMENT_TYPE };
     if (ifMatch) headers['if-match'] = ifMatch;
-    return this.#request('PATCH', this.#location, { headers, body: fragment });
+    const { signal } = this.#over;
+    return this.#request('PATCH', this.#location, { headers, body: fragment, signal });
   }
 
-  async #request(method, url, { headers = {}, ...rest } = {}) {
+  async #request(method, url, { headers = {}, signal, ...rest } = {}) {
     if (this.#token) headers.authorization = `Bearer ${this.#token}`;
-    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const either = signal ? AbortSignal.any([timeout, signal]) : timeout;
     try {
-      return await fetch(url, { method, headers, signal, cache: 'no-store', ...rest });
+      return await fetch(url, { method, headers, signal: either, cache: 'no-store', ...rest });
     } catch (cause) {
       throw new AntiphonError('unreachable', 'The server does not answer.', { cause });
     }
@@ -97,7 +104,9 @@ async function refusal(response) {
     return new AntiphonError('unauthorized', message, { status });
   }
   if (status === 503 || status === 429) {
-    return new AntiphonError('busy', `The server is busy; try again soon. It says: ${said}`, { status });
+    return new AntiphonError('busy', `The server is busy; try again soon. It says: ${said}`, {
+      status,
+    });
   }
   return new AntiphonError('refused', `The server refused the call: ${said}`, { status });
 }

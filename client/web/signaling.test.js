@@ -83,6 +83,16 @@ test('a refusal says what the server said', async () => {
   await assert.rejects(new Signaling(endpoint).offer('offer'), { code: 'malformed-answer' });
 });
 
+test('candidates under way are not sent to a call that is over', async () => {
+  answer = { status: 201, headers: { location: '/v1/rtc/c1' }, text: 'v=0' };
+  const signaling = new Signaling(endpoint);
+  await signaling.offer('offer');
+  answer = { status: 404 };
+  const trickling = assert.rejects(signaling.trickle('late'), { code: 'unreachable' });
+  await signaling.end();
+  await trickling;
+});
+
 test('a late trickle is no error, and a server that is away is one', async () => {
   answer = { status: 201, headers: { location: '/v1/rtc/c1' }, text: 'v=0' };
   const signaling = new Signaling(endpoint);

@@ -26,7 +26,8 @@
 export function digest(report, before) {
   const stats = [...report];
   const byId = new Map(stats.map((entry) => [entry.id, entry]));
-  const find = (type) => stats.find((entry) => entry.type === type && (entry.kind ?? 'audio') === 'audio');
+  const find = (type) =>
+    stats.find((entry) => entry.type === type && (entry.kind ?? 'audio') === 'audio');
   const inbound = find('inbound-rtp') ?? {};
   const outbound = find('outbound-rtp') ?? {};
   const remoteInbound = find('remote-inbound-rtp') ?? {};
@@ -40,7 +41,14 @@ export function digest(report, before) {
     bufferDelay: inbound.jitterBufferDelay ?? 0,
     emitted: inbound.jitterBufferEmittedCount ?? 0,
   };
-  const previous = before?.counters ?? { received: 0, lost: 0, bytesDown: 0, bytesUp: 0, bufferDelay: 0, emitted: 0 };
+  const previous = before?.counters ?? {
+    received: 0,
+    lost: 0,
+    bytesDown: 0,
+    bytesUp: 0,
+    bufferDelay: 0,
+    emitted: 0,
+  };
   const change = (key) => Math.max(0, counters[key] - previous[key]);
   const elapsedMs = before ? atMs - before.atMs : 0;
   const kbps = (key) => (elapsedMs > 0 ? (change(key) * 8) / elapsedMs : null);
@@ -50,9 +58,14 @@ export function digest(report, before) {
     codec: codecName(byId.get(inbound.codecId)),
     rttMs: millis(pair?.currentRoundTripTime ?? remoteInbound.roundTripTime),
     jitterMs: millis(inbound.jitter),
-    bufferMs: change('emitted') > 0 ? (1000 * change('bufferDelay')) / change('emitted') : (before?.bufferMs ?? null),
-    lossDownPercent: expected > 0 ? (100 * change('lost')) / expected : (before?.lossDownPercent ?? null),
-    lossUpPercent: remoteInbound.fractionLost === undefined ? null : 100 * remoteInbound.fractionLost,
+    bufferMs:
+      change('emitted') > 0
+        ? (1000 * change('bufferDelay')) / change('emitted')
+        : (before?.bufferMs ?? null),
+    lossDownPercent:
+      expected > 0 ? (100 * change('lost')) / expected : (before?.lossDownPercent ?? null),
+    lossUpPercent:
+      remoteInbound.fractionLost === undefined ? null : 100 * remoteInbound.fractionLost,
     kbpsDown: kbps('bytesDown'),
     kbpsUp: kbps('bytesUp'),
     emittedMs: (1000 * counters.emitted) / sampleRateHz(inbound),
@@ -71,7 +84,9 @@ function selectedPair(stats, byId) {
   const transport = stats.find((entry) => entry.type === 'transport');
   return (
     byId.get(transport?.selectedCandidatePairId) ??
-    stats.find((entry) => entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded')
+    stats.find(
+      (entry) => entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded',
+    )
   );
 }
 

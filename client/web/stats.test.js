@@ -7,23 +7,55 @@ function report({ atMs, received, lost, emitted, delay, bytes }) {
   return [
     { id: 'C', type: 'codec', mimeType: 'audio/opus', clockRate: 48000, channels: 2 },
     {
-      id: 'I', type: 'inbound-rtp', kind: 'audio', codecId: 'C', timestamp: atMs, jitter: 0.0125,
-      packetsReceived: received, packetsLost: lost, bytesReceived: bytes, totalAudioEnergy: 0.5,
-      jitterBufferDelay: delay, jitterBufferEmittedCount: emitted, concealmentEvents: 2,
-      totalSamplesReceived: 96_000, totalSamplesDuration: 2.0001,
+      id: 'I',
+      type: 'inbound-rtp',
+      kind: 'audio',
+      codecId: 'C',
+      timestamp: atMs,
+      jitter: 0.0125,
+      packetsReceived: received,
+      packetsLost: lost,
+      bytesReceived: bytes,
+      totalAudioEnergy: 0.5,
+      jitterBufferDelay: delay,
+      jitterBufferEmittedCount: emitted,
+      concealmentEvents: 2,
+      totalSamplesReceived: 96_000,
+      totalSamplesDuration: 2.0001,
     },
     { id: 'O', type: 'outbound-rtp', kind: 'audio', bytesSent: bytes, timestamp: atMs },
     { id: 'R', type: 'remote-inbound-rtp', kind: 'audio', fractionLost: 0.05 },
     { id: 'T', type: 'transport', selectedCandidatePairId: 'P' },
-    { id: 'X', type: 'candidate-pair', state: 'succeeded', nominated: true, currentRoundTripTime: 9 },
-    { id: 'P', type: 'candidate-pair', currentRoundTripTime: 0.042, localCandidateId: 'L', remoteCandidateId: 'M' },
-    { id: 'L', type: 'local-candidate', candidateType: 'prflx', address: '2001:db8::1', port: 5, protocol: 'udp' },
+    {
+      id: 'X',
+      type: 'candidate-pair',
+      state: 'succeeded',
+      nominated: true,
+      currentRoundTripTime: 9,
+    },
+    {
+      id: 'P',
+      type: 'candidate-pair',
+      currentRoundTripTime: 0.042,
+      localCandidateId: 'L',
+      remoteCandidateId: 'M',
+    },
+    {
+      id: 'L',
+      type: 'local-candidate',
+      candidateType: 'prflx',
+      address: '2001:db8::1',
+      port: 5,
+      protocol: 'udp',
+    },
     { id: 'M', type: 'remote-candidate', candidateType: 'host', address: '192.0.2.1', port: 6 },
   ];
 }
 
 test('a digest holds what a person wants to know, over the time since the last one', () => {
-  const first = digest(report({ atMs: 1_000, received: 100, lost: 0, emitted: 48_000, delay: 1_920, bytes: 8_000 }));
+  const first = digest(
+    report({ atMs: 1_000, received: 100, lost: 0, emitted: 48_000, delay: 1_920, bytes: 8_000 }),
+  );
   const second = digest(
     report({ atMs: 2_000, received: 145, lost: 5, emitted: 96_000, delay: 4_800, bytes: 12_000 }),
     first,

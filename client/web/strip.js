@@ -47,7 +47,8 @@ export class Strip {
     const scale = globalThis.devicePixelRatio || 1;
     const width = Math.round(canvas.clientWidth * scale);
     const height = Math.round(canvas.clientHeight * scale);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    if (canvas.width !== width || canvas.height !== height)
+      Object.assign(canvas, { width, height });
     const context = canvas.getContext('2d');
     context.clearRect(0, 0, width, height);
     this.#drawSeconds(context, width, height, scale);

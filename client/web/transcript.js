@@ -30,7 +30,11 @@ export class Transcript {
   /** Shows an entry of the conversation as it is now. */
   show(entry) {
     const children = [
-      element('span', { class: 'entry-who' }, NAMES[entry.who] + (entry.typed ? ', in writing' : '')),
+      element(
+        'span',
+        { class: 'entry-who' },
+        NAMES[entry.who] + (entry.typed ? ', in writing' : ''),
+      ),
       ...words(entry),
     ];
     follow(this.#list, () => {
@@ -58,7 +62,8 @@ function words({ who, parts, soundMs, interrupted }) {
     const part = element(tag, { class: state }, text.trim());
     return index === 0 ? [part] : [' ', part];
   });
-  if (shown.length === 0) shown.push(element('span', { class: 'entry-note' }, silence(who, soundMs)));
+  if (shown.length === 0)
+    shown.push(element('span', { class: 'entry-note' }, silence(who, soundMs)));
   if (interrupted) shown.push(element('span', { class: 'entry-note' }, ' – interrupted'));
   return shown;
 }

@@ -23,19 +23,20 @@ export class Waterfall {
     for (const part of ['chart', 'figure', 'turns']) this.#parts[part].replaceChildren();
   }
 
-  /** Shows a turn, with the network as it was when the reply came. */
-  add(turn, network) {
-    const wasNewest = this.#chosen === null || this.#chosen === this.#turns.at(-1);
+  /** Shows a turn, or what is now known better of the newest one. */
+  show(turn, network) {
     const shown = { turn, bars: bars(turn, network) };
     if (shown.bars.length === 0) return;
+    const wasNewest = this.#chosen === null || this.#chosen === this.#turns.at(-1);
+    if (this.#turns.at(-1)?.turn === turn) this.#turns.pop();
     this.#turns.push(shown);
     if (this.#turns.length > TURNS_MAX) this.#turns.shift();
     if (wasNewest) this.#chosen = shown;
     this.#parts.empty.hidden = true;
-    this.#show();
+    this.#draw();
   }
 
-  #show() {
+  #draw() {
     const { chart, figure, turns } = this.#parts;
     const total = end(this.#chosen);
     const { endMs, ticks } = axis(total);
@@ -45,10 +46,15 @@ export class Waterfall {
     );
     figure.replaceChildren(
       duration(total),
-      element('small', {}, ` ${this.#chosen.bars.at(-1).label.toLowerCase()}, turn ${this.#chosen.turn.turn}`),
+      element(
+        'small',
+        {},
+        ` ${this.#chosen.bars.at(-1).label.toLowerCase()}, turn ${this.#chosen.turn.turn}`,
+      ),
     );
     const longest = Math.max(...this.#turns.map(end));
-    const items = this.#turns.length > 1 ? this.#turns.map((shown) => this.#item(shown, longest)) : [];
+    const items =
+      this.#turns.length > 1 ? this.#turns.map((shown) => this.#item(shown, longest)) : [];
     turns.replaceChildren(...items.reverse());
   }
 
@@ -64,7 +70,7 @@ export class Waterfall {
     button.setAttribute('aria-current', String(shown === this.#chosen));
     button.addEventListener('click', () => {
       this.#chosen = shown;
-      this.#show();
+      this.#draw();
     });
     return element('li', {}, button);
   }
@@ -76,7 +82,11 @@ function end({ bars: shown }) {
 
 function row(bar, endMs, ticks) {
   const name = element('span', { class: 'step-name', title: bar.about }, bar.label);
-  const space = element('div', { class: 'lane', vars: { tick: `${100 / (ticks.length - 1)}%` } }, lane(bar, endMs));
+  const space = element(
+    'div',
+    { class: 'lane', vars: { tick: `${100 / (ticks.length - 1)}%` } },
+    lane(bar, endMs),
+  );
   const time = element('span', { class: 'step-time' }, duration(bar.toMs));
   return [name, space, time];
 }

@@ -296,8 +296,7 @@ fn uplink(fields: &mut Fields<'_, '_>, uplink: &mut UplinkSettings) {
     let settings = &mut uplink.jitter;
     settings.depth_min = jitter.duration_ms("depth_min_ms", 20..=400, settings.depth_min);
     settings.depth_max = jitter.duration_ms("depth_max_ms", 20..=400, settings.depth_max);
-    let quantile = jitter.f32_in("quantile", 0.5..=1.0, settings.quantile as f32);
-    settings.quantile = f64::from(quantile);
+    settings.quantile = jitter.f32_in("quantile", 0.5..=1.0, settings.quantile);
     if settings.depth_max < settings.depth_min {
         jitter.refuse("depth_max_ms", "expected at least depth_min_ms");
     }

@@ -262,6 +262,10 @@ fn open(environment: &Environment, path: &Path) -> Result<Session, VadError> {
     Ok(session)
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the builder's error hands the builder back; once per load"
+)]
 fn build(environment: &Environment, path: &Path) -> Result<Session, String> {
     let builder = Session::builder(environment).map_err(|error| error.to_string())?;
     builder

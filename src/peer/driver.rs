@@ -61,14 +61,24 @@ struct Network {
     registration: Registration,
 }
 
-/// What later fragments need to know of the answer.
-#[derive(Default)]
-struct AnswerFacts {
-    /// Of the first media section.
-    mid: String,
-    candidates: Vec<Candidate>,
+/// What the loop is made from.
+pub(super) struct DriverSetup<C, V> {
+    pub(super) session: Session,
+    pub(super) parts: CallParts<C, V>,
+    pub(super) udp: Arc<UdpSocket>,
+    pub(super) registration: Registration,
+    pub(super) datagrams: mpsc::Receiver<Inbound>,
+    pub(super) requests: mpsc::Receiver<Control>,
+    pub(super) answer: AnswerFacts,
+}
+
+/// What is remembered of the answer.
+pub(super) struct AnswerFacts {
+    /// Of the first media section, to which fragments refer.
+    pub(super) mid: String,
+    pub(super) candidates: Vec<Candidate>,
     /// The wall clock at the start of the call.
-    since_1970: Duration,
+    pub(super) since_1970: Duration,
 }
 
 /// Why the loop woke up.
@@ -81,49 +91,22 @@ enum Wake {
 }
 
 impl<C: Codec, V: VoiceModel> Driver<C, V> {
-    pub(super) fn new(
-        session: Session,
-        parts: CallParts<C, V>,
-        udp: Arc<UdpSocket>,
-        registration: Registration,
-    ) -> Self {
-        // Replaced by `with_queues`; a driver without them would wake for deadlines only.
-        let (_, datagrams) = mpsc::channel(1);
-        let (_, requests) = mpsc::channel(1);
+    pub(super) fn new(setup: DriverSetup<C, V>) -> Self {
+        let DriverSetup { session, parts, udp, registration, datagrams, requests, answer } = setup;
         Self {
             client: ClientLink::new(&parts.call_id),
             call_id: parts.call_id,
+            started: session.started(),
             session,
             agent: parts.agent,
             backend: Backend { session: parts.backend, is_gone: false },
             network: Network { udp, tcp: HashMap::new(), registration },
             datagrams,
             requests,
-            answer: AnswerFacts::default(),
-            started: Instant::now(),
+            answer,
             connected_after: None,
             ended: None,
         }
-    }
-
-    pub(super) fn with_queues(
-        mut self,
-        datagrams: mpsc::Receiver<Inbound>,
-        requests: mpsc::Receiver<Control>,
-    ) -> Self {
-        self.datagrams = datagrams;
-        self.requests = requests;
-        self
-    }
-
-    pub(super) fn with_answer(
-        mut self,
-        mid: String,
-        candidates: Vec<Candidate>,
-        since_1970: Duration,
-    ) -> Self {
-        self.answer = AnswerFacts { mid, candidates, since_1970 };
-        self
     }
 
     /// Drives the call to its end and says how it ended. A panic ends this call only.
@@ -134,7 +117,6 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             tracing::error!(call_id, "a call ended by a bug");
             CallSummary { reason: EndReason::Internal, stats: CallStats::default() }
         });
-        tracing::info!(call_id, reason = ?ended.reason, duration = ?ended.stats.duration, "call ended");
         summary.send_replace(Some(Arc::new(ended)));
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::call::{Answered, CallHandle, CallParts};
-use super::driver::Driver;
+use super::driver::{AnswerFacts, Driver, DriverSetup};
 use super::routes::{PortStats, Routes};
 use super::tcp;
 use super::webrtc::session::{Chance, Session, Setup, StackError};
@@ -161,10 +161,19 @@ impl Endpoint {
         .write();
         let (control, requests) = mpsc::channel(CALL_CONTROL_MAX);
         let (summary, finished) = watch::channel(None);
-        let mid = offer.media[0].mid.clone();
-        let driver = Driver::new(session, parts, Arc::clone(&self.udp), registration)
-            .with_queues(datagrams, requests)
-            .with_answer(mid, self.candidates.clone(), since_1970);
+        let driver = Driver::new(DriverSetup {
+            session,
+            parts,
+            udp: Arc::clone(&self.udp),
+            registration,
+            datagrams,
+            requests,
+            answer: AnswerFacts {
+                mid: offer.media[0].mid.clone(),
+                candidates: self.candidates.clone(),
+                since_1970,
+            },
+        });
         tokio::spawn(driver.run(summary));
         let etag = super::call::etag(&credentials.ufrag);
         Ok(Answered { sdp, etag, format, call: CallHandle::new(control, finished) })

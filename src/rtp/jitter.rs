@@ -50,7 +50,7 @@ pub struct JitterSettings {
     /// The largest target depth. Default 400 ms; range `depth_min` to 400 ms.
     pub depth_max: Duration,
     /// The share of packets that is to arrive in time. Default 0.98; range 0.5 to 1.
-    pub quantile: f64,
+    pub quantile: f32,
 }
 
 impl JitterSettings {

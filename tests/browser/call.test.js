@@ -20,8 +20,8 @@ import { padSpeech } from './speech.js';
 const URL = process.env.ANTIPHON_URL ?? 'http://127.0.0.1:8080/';
 const EXPECT = process.env.ANTIPHON_EXPECT ?? '';
 const WORDS = new RegExp(EXPECT === 'none' ? '' : EXPECT || '\\w', 'i');
-/** Words of the user, or, where none are expected, the place for them. */
-const SAID = EXPECT === 'none' ? '.entry.user' : '.entry.user .said, .entry.user .partial';
+/** Final words of the user, or, where none are expected, the place for them. */
+const SAID = EXPECT === 'none' ? '.entry.user' : '.entry.user .said';
 const DESKTOP = { width: 1280, height: 960 };
 const PHONE = { width: 390, height: 844 };
 /** Louder than any codec noise: 100 ms at -40 dBFS. */
@@ -46,7 +46,11 @@ after(() => browser?.close());
 
 /** Opens the page in a fresh context, gives it to `use`, and fails on any complaint of the browser. */
 async function withPage(options, use) {
-  const context = await browser.newContext({ viewport: DESKTOP, permissions: ['microphone'], ...options });
+  const context = await browser.newContext({
+    viewport: DESKTOP,
+    permissions: ['microphone'],
+    ...options,
+  });
   try {
     const { page, complaints } = await open(context, URL);
     await use(page, context);
@@ -77,7 +81,7 @@ test('speech goes in, its words appear, speech comes out, and the time it took i
     await said.first().waitFor({ timeout: REPLY_TIMEOUT_MS });
     if (EXPECT !== 'none') t.diagnostic(`the transcript says: ${await said.first().innerText()}`);
     assert.ok(await heardSound(page), 'no sound came out');
-    await page.locator('.waterfall .lane-bar').nth(1).waitFor({ timeout: REPLY_TIMEOUT_MS });
+    await page.locator('.waterfall .step-heard').waitFor({ timeout: REPLY_TIMEOUT_MS });
     await page.locator('.entry.agent').first().waitFor({ timeout: REPLY_TIMEOUT_MS });
     t.diagnostic(`latency: ${(await page.locator('#latency-figure').innerText()).trim()}`);
     await picture(page, 'desktop-light');

@@ -55,7 +55,8 @@ function keepPeers() {
         if (this.signalingState === 'have-local-offer') kept.offeredAt ??= performance.now();
       });
       this.addEventListener('connectionstatechange', () => {
-        if (this.connectionState === 'connected') kept.connectMs ??= performance.now() - kept.offeredAt;
+        if (this.connectionState === 'connected')
+          kept.connectMs ??= performance.now() - kept.offeredAt;
       });
     }
   };

@@ -27,7 +27,7 @@ export async function padSpeech(speech, padded, { beforeMs, afterMs }) {
 export function parseWav(bytes) {
   if (bytes.toString('latin1', 0, 4) !== 'RIFF') throw new Error('not a wav file');
   let format = null;
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const name = bytes.toString('latin1', at, at + 4);
     const size = bytes.readUInt32LE(at + 4);
     const body = bytes.subarray(at + 8, at + 8 + size); // Streamed files claim too large a size.

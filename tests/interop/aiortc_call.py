@@ -212,10 +212,10 @@ async def call(options):
     except asyncio.TimeoutError:
         pass
     for turn in range(1, options.turns + 1):
-        loudspeaker.sound_ms = 0
-        began = loudspeaker.begins()
         spoken = await microphone.say(speech)
-        at = await within(began, REPLY_TIMEOUT_S, f"the reply to turn {turn}")
+        # What began earlier answered a pause within the speech, and was interrupted by the rest.
+        loudspeaker.sound_ms = 0
+        at = await within(loudspeaker.begins(), REPLY_TIMEOUT_S, f"the reply to turn {turn}")
         print(f"response_ms: {1000 * (at - spoken):.0f}", flush=True)
         await within(loudspeaker.ends(), REPLY_TIMEOUT_S, f"the end of the reply to turn {turn}")
         print(f"reply_sound_ms: {loudspeaker.sound_ms}", flush=True)

@@ -24,8 +24,13 @@ const SILENCE_BLOCKS = 80;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REPLY_TIMEOUT_MS = 20_000;
 const EXPECTED_EVENTS = [
-  'bot-ready', 'user-started-speaking', 'user-stopped-speaking', 'bot-started-speaking',
-  'bot-stopped-speaking', 'server-message:floor', 'server-message:turn',
+  'bot-ready',
+  'user-started-speaking',
+  'user-stopped-speaking',
+  'bot-started-speaking',
+  'bot-stopped-speaking',
+  'server-message:floor',
+  'server-message:turn',
 ];
 
 const { values: options, positionals } = parseArgs({
@@ -64,7 +69,13 @@ class Microphone {
 
   #send() {
     const samples = this.#queue.shift() ?? new Int16Array(BLOCK);
-    this.#source.onData({ samples, sampleRate: RATE_HZ, bitsPerSample: 16, channelCount: 1, numberOfFrames: BLOCK });
+    this.#source.onData({
+      samples,
+      sampleRate: RATE_HZ,
+      bitsPerSample: 16,
+      channelCount: 1,
+      numberOfFrames: BLOCK,
+    });
     if (this.#queue.length === 0) {
       this.#spoken?.(performance.now());
       this.#spoken = null;
@@ -99,7 +110,8 @@ class Loudspeaker {
       this.#loud += 1;
       this.#quiet = 0;
       this.soundMs += BLOCK_MS;
-      if (this.#loud === SOUND_BLOCKS) this.#tell('begins', performance.now() - SOUND_BLOCKS * BLOCK_MS);
+      if (this.#loud === SOUND_BLOCKS)
+        this.#tell('begins', performance.now() - SOUND_BLOCKS * BLOCK_MS);
     } else {
       this.#quiet += 1;
       this.#loud = 0;
@@ -127,7 +139,9 @@ function rms(samples) {
 
 /** Speech without the silence around it, at 48 kHz, in blocks of 10 ms. */
 function speechBlocks({ sampleRateHz, pcm }) {
-  const samples = new Int16Array(pcm.buffer.slice(pcm.byteOffset, pcm.byteOffset + (pcm.length & ~1)));
+  const samples = new Int16Array(
+    pcm.buffer.slice(pcm.byteOffset, pcm.byteOffset + (pcm.length & ~1)),
+  );
   const step = sampleRateHz / RATE_HZ;
   const at = (position) => {
     const index = Math.floor(position);
@@ -145,7 +159,10 @@ function speechBlocks({ sampleRateHz, pcm }) {
 function within(promise, timeoutMs, what) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(
+      () => reject(new Error(`${what}: nothing within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
@@ -194,19 +211,30 @@ async function call() {
   const offeredMs = performance.now();
   const { answer, location } = await offer(endpoint, peer.localDescription.sdp, headers);
   await peer.setRemoteDescription({ type: 'answer', sdp: answer });
-  const connected = becomes(peer, 'connectionstatechange', () => peer.connectionState === 'connected');
+  const connected = becomes(
+    peer,
+    'connectionstatechange',
+    () => peer.connectionState === 'connected',
+  );
   await within(connected, CONNECT_TIMEOUT_MS, 'connecting');
   console.log(`connect_ms: ${Math.round(performance.now() - offeredMs)}`);
 
   const loudspeaker = new Loudspeaker(await tracks);
   microphone.start();
   // A greeting may come first; it is let finish.
-  await within(loudspeaker.begins(), 1_500, '').then(() => loudspeaker.ends(), () => {});
+  await within(loudspeaker.begins(), 1_500, '').then(
+    () => loudspeaker.ends(),
+    () => {},
+  );
   for (let turn = 1; turn <= Number(options.turns); turn += 1) {
-    loudspeaker.soundMs = 0;
-    const began = loudspeaker.begins();
     const spokenMs = await microphone.say(speech);
-    const beganMs = await within(began, REPLY_TIMEOUT_MS, `the reply to turn ${turn}`);
+    // What began earlier answered a pause within the speech, and was interrupted by the rest of it.
+    loudspeaker.soundMs = 0;
+    const beganMs = await within(
+      loudspeaker.begins(),
+      REPLY_TIMEOUT_MS,
+      `the reply to turn ${turn}`,
+    );
     console.log(`response_ms: ${Math.round(beganMs - spokenMs)}`);
     await within(loudspeaker.ends(), REPLY_TIMEOUT_MS, `the end of the reply to turn ${turn}`);
     console.log(`reply_sound_ms: ${loudspeaker.soundMs}`);

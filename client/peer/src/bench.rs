@@ -42,8 +42,8 @@ pub struct BenchReport {
     pub holes: u64,
 }
 
-/// Makes `count` calls, one begun every `stagger`, and waits for all of them. Each has a seed of its
-/// own for its simulated network.
+/// Makes `count` calls, one begun every `stagger`, and waits for all of them. Each has a seed of
+/// its own for its simulated network.
 pub async fn bench(
     options: &CallOptions,
     count: u32,

@@ -43,8 +43,8 @@ pub async fn call(options: &CallOptions) -> Result<Report, CallError> {
     call_with(options, progress, &Notify::new()).await
 }
 
-/// [`call`], telling how it goes and to be ended early by `hang_up`: the report is then on what there
-/// was. Progress that is not taken up in time is dropped.
+/// [`call`], telling how it goes and to be ended early by `hang_up`: the report is then on what
+/// there was. Progress that is not taken up in time is dropped.
 pub async fn call_with(
     options: &CallOptions,
     progress: mpsc::Sender<Progress>,

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedI64ValueParser;
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::codec::CodecKind;
 use crate::impair::Impairment;
@@ -33,14 +34,16 @@ pub enum Command {
 }
 
 const CALL_HELP: &str = "\
-Latency is taken at the caller: from sending the last packet with speech to the arrival of the first \
-packet with sound. A packet holds speech, or sound, if its level exceeds --sound-dbfs. The barge-in \
-stop time is from the first packet with speech of the interruption to the last packet with sound of \
-the interrupted reply. A simulated network is part of what is measured. The round trip time is from \
-RTCP reports and leaves the simulated network out.
+Latency is taken at the caller: from sending the last packet with speech to the arrival of the \
+first packet with sound. A packet holds speech, or sound, if its level exceeds --sound-dbfs. The \
+barge-in stop time is from the first packet with speech of the interruption to the last packet \
+with sound of the interrupted reply. A simulated network is part of what is measured. The round \
+trip time is from RTCP reports and leaves the simulated network out.
 
-Exit status: 0 the call worked, that is, it connected and every turn got a reply; 1 the call failed, \
-or a turn got no reply; 2 bad usage, such as a file that cannot be read.";
+Ctrl-C hangs up and reports on what there was.
+
+Exit status: 0 the call worked, that is, it connected and every turn got a reply; 1 the call \
+failed, or a turn got no reply; 2 bad usage, such as a file that cannot be read.";
 
 const BENCH_HELP: &str = "\
 Exit status: 0 every call worked; 1 a call failed; 2 bad usage.";
@@ -69,7 +72,7 @@ pub struct BenchArgs {
     #[command(flatten)]
     pub talk: TalkArgs,
     /// How many calls
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=i64::from(BENCH_CALLS_MAX)))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = calls())]
     pub calls: u32,
     /// Begin one call every so many milliseconds
     #[arg(long, value_name = "MS", default_value_t = 50)]
@@ -121,10 +124,11 @@ pub struct TalkArgs {
     #[arg(long)]
     pub mute: bool,
     /// Louder packets are sound, and speech
-    #[arg(long, value_name = "DBFS", default_value_t = SOUND_DBFS_DEFAULT, allow_negative_numbers = true)]
+    #[arg(long, value_name = "DBFS", default_value_t = SOUND_DBFS_DEFAULT)]
+    #[arg(allow_negative_numbers = true)]
     pub sound_dbfs: f64,
     /// Hear so far behind the network; later packets are late
-    #[arg(long, value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=1_000))]
+    #[arg(long, value_name = "MS", default_value_t = 60, value_parser = playout_delay_ms())]
     pub playout_delay: u32,
     /// Give up connecting after this time
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
@@ -145,13 +149,13 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub loss: f64,
     /// Lose them in runs of so many
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = burst_packets())]
     pub burst: u32,
     /// Delay every packet
-    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = added_ms())]
     pub delay: u32,
     /// Delay each packet by up to so much more
-    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = added_ms())]
     pub jitter: u32,
     /// The same number is the same bad luck
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -179,6 +183,25 @@ impl From<NetworkArgs> for Impairment {
             seed: args.seed,
         }
     }
+}
+
+/// What `value_parser!(u32).range(..)` makes.
+type Range = RangedI64ValueParser<u32>;
+
+fn calls() -> Range {
+    value_parser!(u32).range(1..=i64::from(BENCH_CALLS_MAX))
+}
+
+fn playout_delay_ms() -> Range {
+    value_parser!(u32).range(20..=1_000)
+}
+
+fn burst_packets() -> Range {
+    value_parser!(u32).range(1..=100)
+}
+
+fn added_ms() -> Range {
+    value_parser!(u32).range(0..=10_000)
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -1,12 +1,13 @@
 //! The caller's side of the conversation: what is said when, and what came back.
 //!
-//! A pure state machine, told the time. Every 20 ms it gives the frame to send; every decoded packet
-//! of the agent is shown to it. All times are since the call began.
+//! A pure state machine, told the time. Every 20 ms it gives the frame to send; every decoded
+//! packet of the agent is shown to it. All times are since the call began.
 //!
 //! ```text
 //! Greeting --sound--> Hearing --it ended--> Saying --clip ended--> Awaiting --sound--> Hearing ...
 //!     | no sound in time           ^           | sound meanwhile      | no reply in time
-//!     '----------------------------+-----------+----------------------+--> next turn, or Listening -> Done
+//!     '----------------------------+-----------+----------------------+--> next turn, or
+//!                                                                          Listening -> Done
 //! ```
 
 use std::collections::VecDeque;
@@ -41,9 +42,10 @@ pub struct Manners {
     pub listen: Duration,
 }
 
-/// Once the caller has finished an interruption, the interrupted reply is over after so little
-/// silence: what sounds later answers the interruption.
-const YIELD_GAP: Duration = Duration::from_millis(200);
+/// Once the caller speaks over a reply, the reply is over after so little silence, and what sounds
+/// later answers the interruption. Longer than the pauses between most words, shorter than the time
+/// in which an agent takes the turn and answers.
+const YIELD_GAP: Duration = Duration::from_millis(300);
 
 /// One turn as it went.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +60,8 @@ pub struct TurnRecord {
     pub reply: Option<Reply>,
     /// The turn that was spoken over that answer.
     pub interrupted_by: Option<usize>,
+    /// Answers that ended before the caller had finished, as when a pause was taken for the end.
+    pub premature: Vec<Reply>,
 }
 
 /// What the shell is to do.
@@ -164,6 +168,9 @@ impl Conversation {
     /// Takes in a packet of the agent, decoded.
     pub fn handle_heard(&mut self, heard: &Heard) {
         let is_sound = heard.level_dbfs() > self.manners.sound_dbfs;
+        if is_sound && self.is_premature(Some(heard.arrived)) {
+            self.close_reply(heard.arrived);
+        }
         match (&mut self.current, is_sound) {
             (Some(current), true) => current.reply.handle_sound(heard),
             (Some(current), false) => current.reply.handle_quiet(),
@@ -188,8 +195,8 @@ impl Conversation {
     }
 
     /// Ends the conversation where it is, as when the call broke.
-    pub fn end(&mut self) {
-        self.close_reply();
+    pub fn end(&mut self, now: Duration) {
+        self.close_reply(now);
         self.phase = Phase::Done;
     }
 
@@ -242,6 +249,30 @@ impl Conversation {
         Phase::Hearing { speak_over_at }
     }
 
+    /// Whether the current reply stopped before the caller had finished speaking. With
+    /// `next_sound_at`, whether it did so for long enough that the sound then is another reply.
+    fn is_premature(&self, next_sound_at: Option<Duration>) -> bool {
+        let Some(current) = &self.current else { return false };
+        let Some(turn) = current.turn.filter(|_| current.interrupted_by.is_none()) else {
+            return false;
+        };
+        let last_sound_at = current.reply.last_sound_at;
+        let stopped_early = self.has_more_to_say(turn)
+            || self.turns[turn].speech_ended_at.is_some_and(|ended_at| last_sound_at < ended_at);
+        let is_apart = next_sound_at.is_none_or(|at| at.saturating_sub(last_sound_at) >= YIELD_GAP);
+        stopped_early && is_apart
+    }
+
+    /// Whether the clip of `turn` is being played and its last packet with speech is still to come.
+    fn has_more_to_say(&self, turn: usize) -> bool {
+        match (self.phase, &self.utterances[turn]) {
+            (Phase::Saying { turn: said, frame }, Utterance::Clip(clip)) if said == turn => {
+                clip.speech.as_ref().is_some_and(|speech| frame < speech.end)
+            }
+            _ => false,
+        }
+    }
+
     fn after_saying(&self, turn: usize, now: Duration) -> Phase {
         match &self.current {
             Some(current) if current.turn == Some(turn) => self.hearing(),
@@ -251,10 +282,12 @@ impl Conversation {
 
     fn move_on(&mut self, now: Duration) {
         if self.current.as_ref().is_some_and(|current| self.is_over(current, now)) {
-            self.close_reply();
+            self.close_reply(now);
         }
         match self.phase {
             Phase::Greeting { until } if now >= until => self.advance(now),
+            // Answered in full during the silence at the end of the clip.
+            Phase::Awaiting { turn, .. } if self.turns[turn].reply.is_some() => self.advance(now),
             Phase::Awaiting { turn, until } if now >= until && self.current.is_none() => {
                 self.outputs.push_back(Output::Progress(Progress::Unanswered(turn)));
                 self.advance(now);
@@ -270,15 +303,22 @@ impl Conversation {
 
     fn is_over(&self, current: &Current, now: Duration) -> bool {
         let silent_for = now.saturating_sub(current.reply.last_sound_at);
-        let answered = current.interrupted_by.is_some_and(
-            |turn| matches!(self.phase, Phase::Awaiting { turn: awaited, .. } if awaited == turn),
-        );
-        silent_for >= self.manners.turn_gap || (answered && silent_for >= YIELD_GAP)
+        silent_for >= self.manners.turn_gap
+            || (current.interrupted_by.is_some() && silent_for >= YIELD_GAP)
     }
 
-    fn close_reply(&mut self) {
+    /// Files the current reply at `now`. After a premature one the caller goes on waiting.
+    fn close_reply(&mut self, now: Duration) {
+        let is_premature = self.is_premature(None);
         let Some(Current { reply, turn, interrupted_by }) = self.current.take() else { return };
         match turn.map(|turn| &mut self.turns[turn]) {
+            Some(record) if is_premature => {
+                record.premature.push(reply);
+                if let (Phase::Hearing { .. }, Some(turn)) = (self.phase, turn) {
+                    let until = now + self.manners.reply_timeout;
+                    self.phase = Phase::Awaiting { turn, until };
+                }
+            }
             Some(record) if record.reply.is_none() => {
                 record.reply = Some(reply);
                 record.interrupted_by = interrupted_by;

@@ -74,8 +74,8 @@ impl Ear {
         }
     }
 
-    /// The next frame of what is heard. Frame `n` holds the places `n * frame..(n + 1) * frame` after the start; it
-    /// is complete once the buffer's delay has passed after its end.
+    /// The next frame of what is heard. Frame `n` holds the places `n * frame..(n + 1) * frame`
+    /// after the start; it is complete once the buffer's delay has passed after its end.
     pub fn next_frame(&mut self) -> Vec<i16> {
         let wanted = self.kind.frame_samples();
         while self.ready.len() < wanted {
@@ -169,8 +169,8 @@ mod tests {
             .collect()
     }
 
-    /// Sends 50 frames of a tone, arriving at `100 ms + index * 20 ms + late_ms(index)`, `None` being
-    /// lost; returns the ear and the 67 frames heard.
+    /// Sends 50 frames of a tone, arriving at `100 ms + index * 20 ms + late_ms(index)`, `None`
+    /// being lost; returns the ear and the 67 frames heard.
     fn hear(late_ms: &dyn Fn(u32) -> Option<u64>) -> (Ear, Vec<Vec<i16>>) {
         let mut ear = Ear::new(CodecKind::Opus, 60, Duration::ZERO).unwrap();
         let mut encoder = Encoder::new(CodecKind::Opus).unwrap();

@@ -2,11 +2,13 @@
 //! its own end what a person would notice.
 //!
 //! ```text
-//! cli        arguments -> CallOptions          report, text   what came of it, for programs and people
+//! cli        arguments -> CallOptions
+//! report     what came of it, for programs; `text` for people
 //! bench      many calls at once, as percentiles
 //! call       the one loop: owns the clock, the connection and everything below
-//! whip       HTTP: offer in, answer out, hang up        peer, rtcp   the WebRTC stack, adapted to a channel
-//! ------------------------------------------- pure: told the time -------------------------------------------
+//! whip       HTTP: offer in, answer out, hang up
+//! peer       the WebRTC stack, adapted to a channel; `rtcp` watches what passes through it
+//! ------------------------------ pure: told the time ------------------------------
 //! conversation   what is said when, and what came back
 //! ear            packets -> what is heard: `measure::receive`, `playout`, `codec`
 //! measure        order, loss and jitter of packets; replies and the holes in them
@@ -15,12 +17,13 @@
 //! ```
 //!
 //! **How latencies are taken.** The response latency of a turn is the time from sending the last
-//! packet with speech to the arrival of the first packet with sound. A packet holds speech, or sound,
-//! if its level exceeds a threshold (-50 dBFS unless set otherwise); for clips that is found out before
-//! the call. The barge-in stop time is from sending the first packet with speech of the interruption
-//! to the arrival of the last packet with sound of the interrupted reply. Sending is the moment at
-//! which a packet leaves the mouth, before any impairment; arrival the one at which it reaches the
-//! ear, after it: a simulated network is part of what is measured, as a real one would be.
+//! packet with speech to the arrival of the first packet with sound. A packet holds speech, or
+//! sound, if its level exceeds a threshold (-50 dBFS unless set otherwise); for clips that is found
+//! out before the call. The barge-in stop time is from sending the first packet with speech of the
+//! interruption to the arrival of the last packet with sound of the interrupted reply. Sending is
+//! the moment at which a packet leaves the mouth, before any impairment; arrival the one at which
+//! it reaches the ear, after it: a simulated network is part of what is measured, as a real one
+//! would be.
 
 pub mod agent_log;
 pub mod bench;

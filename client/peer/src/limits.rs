@@ -25,7 +25,8 @@ pub const PLAYOUT_PACKETS_MAX: usize = 200;
 pub const PACKET_MS_MAX: u32 = 120;
 /// Packets inside an impaired link, at most. One more is dropped, as by a full router queue.
 pub const LINK_PACKETS_MAX: usize = 1_000;
-/// Packets received but not yet looked at. The caller's loop takes them at once; a full queue drops.
+/// Packets received but not yet looked at. The caller's loop takes them at once; a full queue
+/// drops.
 pub const RECEIVED_PACKETS_MAX: usize = 512;
 /// Notices of the connection and of the data channel not yet looked at. A full queue drops.
 pub const NOTICES_MAX: usize = 512;

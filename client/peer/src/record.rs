@@ -63,8 +63,8 @@ impl Output {
 }
 
 impl Recorder {
-    /// Recordings of what is heard (mono) and of both sides (left the caller, right the agent), each
-    /// if a path is given. What is heard comes `delay_frames` after what is said.
+    /// Recordings of what is heard (mono) and of both sides (left the caller, right the agent),
+    /// each if a path is given. What is heard comes `delay_frames` after what is said.
     pub fn create(
         heard: Option<&Path>,
         both: Option<&Path>,

@@ -1,5 +1,6 @@
-//! What came of a call, for programs: every number names its unit. Times `_at_ms` are since the call
-//! was begun, which is when the connection was set up locally, just before the offer was posted.
+//! What came of a call, for programs: every number names its unit. Times `_at_ms` are since the
+//! call was begun, which is when the connection was set up locally, just before the offer was
+//! posted.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -80,6 +81,8 @@ pub struct Turn {
     pub response_latency_ms: Option<f64>,
     /// The answer.
     pub reply: Option<Reply>,
+    /// Answers that ended before the caller had finished speaking: a pause was taken for the end.
+    pub premature: Vec<Reply>,
     /// The interruption of the answer, if it was interrupted.
     pub barge_in: Option<BargeIn>,
     /// The agent's own account of where the time went.

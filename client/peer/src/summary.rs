@@ -42,6 +42,7 @@ pub(crate) fn turns(conversation: &Conversation, agent: &Agent) -> Vec<Turn> {
                 speech_ended_at_ms: record.speech_ended_at.map(ms),
                 response_latency_ms: response_latency_ms(record),
                 reply: record.reply.as_ref().map(reply),
+                premature: record.premature.iter().map(reply).collect(),
                 barge_in: barge_in(record, records),
                 breakdown: span.and_then(|span| breakdown(agent, span)),
             }

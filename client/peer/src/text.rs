@@ -89,6 +89,16 @@ fn turns(out: &mut String, report: &Report) {
                 number(turn.barge_in.as_ref().map(|barge_in| barge_in.stop_ms), 0),
             ),
         );
+        for reply in &turn.premature {
+            let at_ms = reply.first_sound_at_ms - turn.speech_began_at_ms.unwrap_or_default();
+            line_to(
+                out,
+                format_args!(
+                    "      before the end: {:.0} ms of sound, {at_ms:.0} ms into the speech",
+                    reply.sound_ms
+                ),
+            );
+        }
         if let Some(breakdown) = breakdown(turn) {
             line_to(out, format_args!("      agent: {breakdown}"));
         }
@@ -115,11 +125,13 @@ fn streams(out: &mut String, report: &Report) {
     line(
         out,
         "received",
+        format_args!("{} packets, {:.1} s of audio", received.packets, received.audio_ms / 1_000.0),
+    );
+    line(
+        out,
+        "on the way",
         format_args!(
-            "{} packets, {:.1} s of audio; lost {} ({:.1} %), reordered {}, duplicate {}, late {}, \
-             concealed {}",
-            received.packets,
-            received.audio_ms / 1_000.0,
+            "lost {} ({:.1} %), reordered {}, duplicate {}, late {}, concealed {}",
             received.lost,
             received.lost_percent,
             received.reordered,

@@ -118,7 +118,8 @@ pub struct Signaling {
 }
 
 impl Signaling {
-    /// Signaling with the server at `url`: its base, to which `/v1/rtc` is added, or a whole address.
+    /// Signaling with the server at `url`: its base, to which `/v1/rtc` is added, or a whole
+    /// address.
     pub fn new(
         url: &str,
         agent: Option<&str>,
@@ -275,7 +276,8 @@ mod tests {
         for (header, expected) in [
             (r#"<stun:a:3478>; rel="ice-server""#, vec![server("stun:a:3478", "", "")]),
             (
-                r#"<turn:a?transport=udp>; rel="ice-server"; username="1:u"; credential="k+/="; credential-type="password""#,
+                "<turn:a?transport=udp>; rel=\"ice-server\"; username=\"1:u\"; \
+                 credential=\"k+/=\"; credential-type=\"password\"",
                 vec![server("turn:a?transport=udp", "1:u", "k+/=")],
             ),
             (
@@ -294,7 +296,7 @@ mod tests {
         for (status, body, expected) in [
             (
                 422,
-                r#"{"type":"about:blank","title":"Unusable offer","status":422,"detail":"no audio","field":"sdp"}"#,
+                r#"{"title":"Unusable offer","status":422,"detail":"no audio","field":"sdp"}"#,
                 "422 Unusable offer: no audio (field: sdp)",
             ),
             (503, "", "503 Service Unavailable"),

@@ -4,7 +4,7 @@ use antiphon_signaling::limits::{JSON_BYTES_MAX, SDP_BYTES_MAX, SESSION_TTL_S_MA
 use antiphon_signaling::port::{Authority, IfMatch};
 use serde_json::json;
 
-use crate::client::{Server, config};
+use crate::client::{Headers, Reply, Server, config};
 use crate::fake::ETAG;
 
 const SDP: (&str, &str) = ("content-type", "application/sdp");
@@ -14,7 +14,7 @@ const KEY: (&str, &str) = ("authorization", "Bearer key");
 const TOKEN: (&str, &str) = ("authorization", "Bearer token");
 
 /// A request that is refused: method, path, headers, body; status, and members of the problem.
-type Refused<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16, serde_json::Value);
+type Refused<'a> = (&'a str, &'a str, Headers<'a>, &'a [u8], u16, serde_json::Value);
 
 async fn check_refused(server: &Server, rows: &[Refused<'_>]) {
     for (method, path, headers, body, status, members) in rows {
@@ -131,7 +131,7 @@ async fn a_body_without_declared_length_is_bounded_too() {
     let chunk = format!("{:x}\r\n{}\r\n", SDP_BYTES_MAX, "a".repeat(SDP_BYTES_MAX));
     connection.write(chunk.repeat(2).as_bytes()).await;
     connection.write(b"0\r\n\r\n").await;
-    let reply = crate::client::Reply::parse(&connection.read_to_end().await).expect("a response");
+    let reply = Reply::parse(&connection.read_to_end().await).expect("a response");
     assert_eq!(reply.status, 413);
     assert_eq!(reply.problem("chunked")["received"], 2 * SDP_BYTES_MAX);
 }
@@ -139,7 +139,7 @@ async fn a_body_without_declared_length_is_bounded_too() {
 #[tokio::test]
 async fn fragments_trickle_or_restart_under_their_precondition() {
     let server = Server::start(config(&[])).await;
-    let rows: [(&[(&str, &str)], IfMatch); 5] = [
+    let rows: [(Headers<'_>, IfMatch); 5] = [
         (&[FRAGMENT], IfMatch::Missing),
         (&[FRAGMENT, ("if-match", "*")], IfMatch::Any),
         (&[FRAGMENT, ("if-match", "\"*\"")], IfMatch::Any),
@@ -252,7 +252,7 @@ async fn a_call_made_with_a_join_token_obeys_that_token() {
     assert_eq!(made.status, 201);
     let path = made.header("location");
     let other = ("authorization", "Bearer other");
-    let rows: [(&str, &[(&str, &str)], u16); 5] = [
+    let rows: [(&str, Headers<'_>, u16); 5] = [
         (&path, &[], 401),
         (&path, &[other], 401),
         ("/v1/rtc/call-1", &[TOKEN], 401),

@@ -16,6 +16,9 @@ use crate::fake::FakePort;
 /// Long enough for a loaded machine; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Names and values.
+pub(crate) type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// A configuration with these access keys, and nothing else of note.
 pub(crate) fn config(keys: &[&str]) -> SignalingConfig {
     SignalingConfig {
@@ -68,7 +71,7 @@ impl Server {
         &self,
         method: &str,
         path: &str,
-        headers: &[(&str, &str)],
+        headers: Headers<'_>,
         body: &[u8],
     ) -> Reply {
         let mut connection = self.connect().await;
@@ -80,7 +83,7 @@ impl Server {
 
 /// The bytes of a request after which the server closes. A `Host` among `headers` replaces the
 /// usual one.
-pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(method: &str, path: &str, headers: Headers<'_>, body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         text.push_str("host: 127.0.0.1:8080\r\n");

@@ -1,6 +1,6 @@
 //! Pages of other origins, and what their browsers are told.
 
-use crate::client::{Server, config};
+use crate::client::{Headers, Server, config};
 
 const METHOD: (&str, &str) = ("access-control-request-method", "POST");
 const SDP: (&str, &str) = ("content-type", "application/sdp");
@@ -32,7 +32,7 @@ async fn options_that_are_no_preflight_describe_the_endpoint() {
     let keyed = Server::start(config(&["key"])).await;
     let key = ("authorization", "Bearer key");
     let token = ("authorization", "Bearer token");
-    let rows: [(&Server, &[(&str, &str)], bool); 5] = [
+    let rows: [(&Server, Headers<'_>, bool); 5] = [
         (&open, &[], true),
         (&open, &[("origin", "http://localhost")], true),
         (&keyed, &[], false),
@@ -71,9 +71,9 @@ async fn a_page_that_is_allowed_may_read_what_whip_needs() {
 #[tokio::test]
 async fn a_page_that_is_not_allowed_changes_nothing_and_reads_nothing() {
     let server = Server::start(config(&[])).await;
-    let rebound: &[(&str, &str)] =
+    let rebound: Headers<'_> =
         &[("origin", "http://evil.example:8080"), ("host", "evil.example:8080"), SDP];
-    let rows: [(&str, &str, &[(&str, &str)], u16); 6] = [
+    let rows: [(&str, &str, Headers<'_>, u16); 6] = [
         ("POST", "/v1/rtc", &[("origin", "https://evil.example"), SDP], 403),
         ("POST", "/v1/rtc", &[("origin", "null"), SDP], 403),
         ("POST", "/v1/rtc", &[("origin", "http://localhost.evil.example"), SDP], 403),

@@ -89,7 +89,6 @@ fn the_next_packet_recovers_a_lost_one_better_than_invention_does() {
     let whole = decoded(&packets, &[], true);
     let by_fec = relative_error(&whole, &decoded(&packets, &lost, true), &lost);
     let by_plc = relative_error(&whole, &decoded(&packets, &lost, false), &lost);
-    println!("energy error: FEC {by_fec:.3}, PLC {by_plc:.3}, {} packets", lost.len());
     assert!(by_fec < 0.5 * by_plc, "FEC leaves {by_fec} of the energy wrong, PLC {by_plc}");
 }
 
@@ -97,7 +96,6 @@ fn the_next_packet_recovers_a_lost_one_better_than_invention_does() {
 fn silence_is_a_small_packet_that_decodes_to_silence() {
     let mut codec = OpusCodec::new(WIDEBAND_HZ).expect("a codec");
     let silence = codec.silence().to_vec();
-    println!("silence: {} bytes", silence.len());
     assert!(silence.len() <= 24, "{} bytes", silence.len());
     assert_eq!(codec.packet_samples(&silence), Ok(WIDEBAND_FRAME));
     let mut frame = [1.0; WIDEBAND_FRAME];

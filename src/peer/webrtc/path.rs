@@ -2,23 +2,28 @@
 //!
 //! # Why the stack needs help
 //!
-//! The peer, being the controlling side, nominates a pair by a check that carries USE-CANDIDATE. If
-//! our own check on that pair has not been answered yet, `rtc-ice` sends one but neither answers the
-//! nomination nor remembers it, although RFC 8445 §7.3.1.5 has the pair selected as soon as that
-//! check succeeds:
+//! The peer, being the controlling side, nominates a pair by a check that carries USE-CANDIDATE;
+//! libwebrtc does so with its very first one. If our own check on that pair has not been answered
+//! yet, `rtc-ice` sends one but neither answers the nomination nor remembers it, although RFC 8445
+//! §7.3.1.5 has the pair selected as soon as that check succeeds:
 //!
 //! ```text
 //!   browser                                  us
-//!     | ---- check ----------------------->  |   answered: the browser may now send on this pair
-//!     | ---- check, USE-CANDIDATE -------->  |   lost: our own check is still on its way
-//!     | <--- our check ------------------->  |   the pair succeeded, but nothing selects it
-//!     |                480 ms                |   the browser now checks at its slow interval
-//!     | ---- check, USE-CANDIDATE -------->  |   selected
+//!     | ---- check, USE-CANDIDATE -------->  |   neither answered nor remembered
+//!     | <--- our check --------------------  |
+//!     | ---- success --------------------->  |   the pair works, but nothing selects it
+//!     |              48 or 480 ms            |   until the browser repeats its check: soon if it
+//!     | ---- check, USE-CANDIDATE -------->  |   knows no pair that works, late if it knows one
 //! ```
 //!
-//! libwebrtc repeats the check on a pair that works after 480 ms: about half a second during which
-//! everything looked set up. So the last nomination is kept and given to the stack again whenever one
-//! of its checks was answered.
+//! So the last nomination is kept and given to the stack again whenever one of its checks was
+//! answered. Offer to connected on loopback, in ms, 60 calls each, without this and with it:
+//!
+//! | peer | without: median, p90, max | with: median, p90, max |
+//! |---|---|---|
+//! | Chromium | 71, 79, 110 | 22, 37, 46 |
+//! | libwebrtc in Node | 104, 163, 301 | 8, 12, 151 (the first call; 13 for 95 %) |
+//! | libwebrtc in Node, candidates in the offer | 104, 229, 403 | 10, 16, 56 |
 //!
 //! The stack also drops all that is not STUN until it has a pair. The peer sends its first DTLS
 //! flight as soon as its own side works, which is before; lost, it is repeated after 50 ms by

@@ -181,7 +181,7 @@ impl JitterBuffer {
     pub(super) fn wanted_us(&self) -> i64 {
         let lower = micros(self.settings.depth_min);
         let upper = micros(self.settings.depth_max).max(lower);
-        self.window.quantile_us(self.settings.quantile).clamp(lower, upper)
+        self.window.quantile_us(f64::from(self.settings.quantile)).clamp(lower, upper)
     }
 
     /// The delay needed here: the target; more, if this packet is the second of the slot, since it is

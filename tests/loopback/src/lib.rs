@@ -22,7 +22,8 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
+    RTCIceCandidateInit, RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription,
+    SettingEngineBuilder,
 };
 
 /// Longer than anything here takes; reaching it is a failure.
@@ -41,8 +42,8 @@ pub enum Codec {
 pub enum Happened {
     Gathered,
     Connected,
-    Disconnected,
     ChannelOpen,
+    ChannelClosed,
     Text(String),
     Rtp(rtp::Packet),
 }
@@ -111,10 +112,16 @@ impl Caller {
     }
 
     /// Takes the answer in; connecting begins.
-    pub async fn accept(&mut self, answer: &str) {
-        self.answer = answer.to_owned();
-        let answer = RTCSessionDescription::answer(answer.to_owned()).expect("a good answer");
+    pub async fn accept(&mut self, sdp: &str) {
+        self.answer = sdp.to_owned();
+        let answer = RTCSessionDescription::answer(sdp.to_owned()).expect("a good answer");
         self.connection.set_remote_description(answer).await.expect("an answer that fits");
+        // The stack opens connections only to candidates that it is given one by one.
+        for candidate in sdp.lines().filter(|line| line.contains("tcptype passive")) {
+            let candidate = candidate.trim_start_matches("a=").to_owned();
+            let candidate = RTCIceCandidateInit { candidate, ..Default::default() };
+            self.connection.add_ice_candidate(candidate).await.expect("a good candidate");
+        }
     }
 
     /// Waits until media can flow.
@@ -251,12 +258,8 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        match state {
-            RTCPeerConnectionState::Connected => self.tell(Happened::Connected),
-            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => {
-                self.tell(Happened::Disconnected);
-            }
-            _ => {}
+        if state == RTCPeerConnectionState::Connected {
+            self.tell(Happened::Connected);
         }
     }
 
@@ -276,6 +279,7 @@ async fn forward_channel(channel: Arc<dyn DataChannel>, sender: mpsc::Sender<Hap
     while let Some(event) = channel.poll().await {
         let happened = match event {
             DataChannelEvent::OnOpen => Happened::ChannelOpen,
+            DataChannelEvent::OnClose => Happened::ChannelClosed,
             DataChannelEvent::OnMessage(message) => {
                 Happened::Text(String::from_utf8_lossy(&message.data).into_owned())
             }

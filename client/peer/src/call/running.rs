@@ -114,7 +114,7 @@ impl<'a> Running<'a> {
                     Some(event) => self.handle_event(event).await,
                     None => self.end("the connection closed"),
                 },
-                () = hang_up.notified() => self.conversation.end(),
+                () = hang_up.notified() => self.conversation.end(self.now()),
                 () = sleep_until(deadline.into()) => {}
             }
             let now = self.now();
@@ -147,7 +147,7 @@ impl<'a> Running<'a> {
 
     fn end(&mut self, why: &'static str) {
         self.broken.get_or_insert(why);
-        self.conversation.end();
+        self.conversation.end(self.now());
     }
 
     async fn handle_event(&mut self, event: PeerEvent) {

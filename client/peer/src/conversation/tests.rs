@@ -92,7 +92,7 @@ fn an_interruption_is_spoken_over_the_reply_and_ends_it() {
     let manners = Manners { interrupt_after: Some(ms(400)), ..MANNERS };
     for (name, sounds, interrupted, answer) in [
         ("yields", &[(900, 1_500), (2_100, 2_500)][..], (900, 1_480), Some((2_100, 2_480))),
-        ("a quick answer", &[(900, 1_500), (1_760, 2_500)], (900, 1_480), Some((1_760, 2_480))),
+        ("a quick answer", &[(900, 1_500), (1_860, 2_500)], (900, 1_480), Some((1_860, 2_480))),
         ("a pause before it yields", &[(900, 1_320), (1_380, 1_440)], (900, 1_420), None),
         ("does not yield", &[(900, 3_500)], (900, 3_480), None),
     ] {
@@ -122,6 +122,44 @@ fn an_answer_that_begins_before_the_clip_ends_still_belongs_to_it() {
 }
 
 #[test]
+fn an_answer_into_a_pause_of_the_caller_is_not_the_answer() {
+    // Said from 500 ms, 100 frames: the last packet with speech leaves at 2 480 ms.
+    for (name, sounds, premature, answer) in [
+        ("long before the end", &[(1_000, 1_100), (2_700, 3_000)][..], 1, (2_700, 2_980)),
+        ("shortly before the end", &[(2_200, 2_300), (2_700, 3_000)], 1, (2_700, 2_980)),
+        ("twice", &[(1_000, 1_100), (1_900, 2_000), (2_700, 3_000)], 2, (2_700, 2_980)),
+        ("late answer", &[(2_200, 2_300), (4_000, 4_300)], 1, (4_000, 4_280)),
+    ] {
+        let (conversation, _) = run(MANNERS, vec![clip(100, Some(0..100))], sounds);
+        let turn = &conversation.turns()[0];
+        assert_eq!(turn.premature.len(), premature, "{name}");
+        assert_eq!(ends(turn.reply.as_ref()), Some(answer), "{name}");
+        assert_eq!(conversation.unprompted(), [], "{name}");
+    }
+}
+
+#[test]
+fn an_answer_into_a_pause_of_an_interruption_is_not_the_interrupted_reply() {
+    let manners = Manners { interrupt_after: Some(ms(400)), ..MANNERS };
+    let utterances = vec![clip(10, Some(0..10)), clip(100, Some(0..100))];
+    let sounds = [(900, 1_420), (1_800, 1_900), (3_600, 3_900)];
+    let (conversation, _) = run(manners, utterances, &sounds);
+    let [first, second] = conversation.turns() else { panic!("two turns") };
+    assert_eq!(ends(first.reply.as_ref()), Some((900, 1_400)));
+    assert_eq!(second.premature.len(), 1);
+    assert_eq!(ends(second.reply.as_ref()), Some((3_600, 3_880)));
+}
+
+#[test]
+fn an_answer_during_the_silence_at_the_end_of_a_clip_is_the_answer() {
+    // The last packet with speech leaves at 680 ms, the clip goes on until 3 500 ms.
+    let (conversation, end) = run(MANNERS, vec![clip(150, Some(0..10))], &[(900, 1_200)]);
+    assert_eq!(ends(conversation.turns()[0].reply.as_ref()), Some((900, 1_180)));
+    assert_eq!(conversation.turns()[0].premature, []);
+    assert!((ms(3_480)..ms(3_600)).contains(&end), "{end:?}");
+}
+
+#[test]
 fn a_text_is_sent_and_its_answer_measured_from_there() {
     let mut conversation =
         Conversation::new(MANNERS, 1, vec![Utterance::Text("hello".into())], ms(0));
@@ -144,7 +182,7 @@ fn ending_early_keeps_what_was_heard() {
     let mut conversation = Conversation::new(MANNERS, 1, vec![], ms(0));
     let heard = Heard { arrived: ms(5), position: ms(5), length: FRAME, samples: 960, energy: 9.6 };
     conversation.handle_heard(&heard);
-    conversation.end();
+    conversation.end(ms(25));
     assert!(conversation.is_done());
     assert_eq!(conversation.unprompted().len(), 1);
 }

@@ -1,4 +1,5 @@
-//! The received stream as packets: lost, reordered, duplicate, and its jitter (RFC 3550 §6.4.1, A.8).
+//! The received stream as packets: lost, reordered, duplicate, and its jitter (RFC 3550 §6.4.1,
+//! A.8).
 
 use std::collections::VecDeque;
 use std::time::Duration;

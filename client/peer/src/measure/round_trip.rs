@@ -1,7 +1,7 @@
 //! The round trip time, from RTCP reports as RFC 3550 §6.4.1 has it.
 //!
 //! ```text
-//! caller   SR(t) ----.                       .--> RR(lsr = t, dlsr)      rtt = now - sent(t) - dlsr
+//! caller   SR(t) ----.                       .--> RR(lsr = t, dlsr)    rtt = now - sent(t) - dlsr
 //! agent               '--> ...dlsr... ------'
 //! ```
 //!

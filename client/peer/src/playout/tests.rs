@@ -9,7 +9,8 @@ fn packet(sequence: u64, frame: u32, arrived_ms: u64) -> Packet {
     Packet { sequence, timestamp: 960 * frame, arrived: arrived_ms * 48, payload: Bytes::new() }
 }
 
-/// Plays from `head` to `end`; returns `(sequence, place)` of each packet, `None` for a concealment.
+/// Plays from `head` to `end`; returns `(sequence, place)` of each packet, `None` for a
+/// concealment.
 fn play(playout: &mut Playout, mut head: u64, end: u64) -> Vec<(Option<u64>, u64)> {
     let mut played = Vec::new();
     while head < end {
@@ -146,8 +147,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever arrives: the head always moves on, numbers are played in order and once, and nothing
-    /// is played before its place.
+    /// Whatever arrives: the head always moves on, numbers are played in order and once, and
+    /// nothing is played before its place.
     #[test]
     fn a_hostile_stream_is_played_in_order_or_not_at_all(
         steps in prop::collection::vec(step(), 0..200),

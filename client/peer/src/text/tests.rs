@@ -27,6 +27,7 @@ fn turn(said: &str) -> Turn {
         speech_ended_at_ms: Some(700.0),
         response_latency_ms: Some(236.4),
         reply: Some(reply(440.0)),
+        premature: vec![],
         barge_in: None,
         breakdown: None,
     }
@@ -40,7 +41,12 @@ fn report() -> Report {
         ),
         ..turn("a-long-name.wav")
     };
-    let unanswered = Turn { response_latency_ms: None, reply: None, ..turn("b.wav") };
+    let unanswered = Turn {
+        response_latency_ms: None,
+        reply: None,
+        premature: vec![reply(120.0)],
+        ..turn("b.wav")
+    };
     Report {
         worked: false,
         problem: Some("no reply to turn 2 (b.wav)".into()),
@@ -84,23 +90,25 @@ fn a_report_is_a_table_and_a_few_lines() {
     check(
         &summary(&report()),
         &expect![[r#"
-        turn  said             latency ms  reply ms  level dBFS  holes > 60 ms  barge-in stop ms
-           1  a-long-name.wav         236       440       -15.2              2                61
-              agent: endpoint 200, first audio 231 ms
-           2  b.wav                     -         -           -              -                 -
+            turn  said             latency ms  reply ms  level dBFS  holes > 60 ms  barge-in stop ms
+               1  a-long-name.wav         236       440       -15.2              2                61
+                  agent: endpoint 200, first audio 231 ms
+               2  b.wav                     -         -           -              -                 -
+                  before the end: 120 ms of sound, 800 ms into the speech
 
-        greeting    1020 ms of sound, 20 ms after connecting
-        connected   28 ms from offer to media: http 2, ice 1, dtls 25
-        received    291 packets, 0.0 s of audio; lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
-        sent        300 packets, at most 0.0 ms late; the agent lost 4
-        jitter      0.0 ms, at most 0.0 ms
-        round trip  0.4 ms (median of 3, RTCP; 0.2 to 2.0)
-        impairment  loss 3 %, burst 1, delay 0 ms, jitter 30 ms, seed 1; dropped 0 up, 0 down
-        agent error the backend is slow
-        caller      hello
-        agent       Good morning.
-        result      failed: no reply to turn 2 (b.wav)
-    "#]],
+            greeting    1020 ms of sound, 20 ms after connecting
+            connected   28 ms from offer to media: http 2, ice 1, dtls 25
+            received    291 packets, 0.0 s of audio
+            on the way  lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
+            sent        300 packets, at most 0.0 ms late; the agent lost 4
+            jitter      0.0 ms, at most 0.0 ms
+            round trip  0.4 ms (median of 3, RTCP; 0.2 to 2.0)
+            impairment  loss 3 %, burst 1, delay 0 ms, jitter 30 ms, seed 1; dropped 0 up, 0 down
+            agent error the backend is slow
+            caller      hello
+            agent       Good morning.
+            result      failed: no reply to turn 2 (b.wav)
+        "#]],
     );
 }
 
@@ -119,13 +127,14 @@ fn a_quiet_good_call_is_told_shortly() {
     check(
         &summary(&report),
         &expect![[r#"
-        connected   28 ms from offer to media: http 2, ice 1, dtls 25
-        received    291 packets, 0.0 s of audio; lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
-        sent        300 packets, at most 0.0 ms late; the agent lost 4
-        jitter      0.0 ms, at most 0.0 ms
-        round trip  not measured: no RTCP report came back
-        result      the call worked
-    "#]],
+            connected   28 ms from offer to media: http 2, ice 1, dtls 25
+            received    291 packets, 0.0 s of audio
+            on the way  lost 9 (3.0 %), reordered 0, duplicate 0, late 0, concealed 0
+            sent        300 packets, at most 0.0 ms late; the agent lost 4
+            jitter      0.0 ms, at most 0.0 ms
+            round trip  not measured: no RTCP report came back
+            result      the call worked
+        "#]],
     );
 }
 

@@ -29,7 +29,8 @@ fn read(path: &Path) -> Result<Clip, WavError> {
     Clip::read(path, 48_000, 960, SOUND_DBFS_DEFAULT)
 }
 
-/// Half a second of silence, half a second of a tone at half of full scale, half a second of silence.
+/// Half a second of silence, half a second of a tone at half of full scale, half a second of
+/// silence.
 fn write(path: &Path, spec: WavSpec) {
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
     let rate_hz = f64::from(spec.sample_rate);

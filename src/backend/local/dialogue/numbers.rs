@@ -219,7 +219,7 @@ mod tests {
             ("a thousand", Some((1_000.0, 2))),
             ("twelve thousand three hundred forty five", Some((12_345.0, 6))),
             ("two thousand and twenty six", Some((2_026.0, 5))),
-            ("three point two five", Some((3.25, 4))),
+            ("three point one five", Some((3.15, 4))),
             ("three point fox", Some((3.0, 1))),
             ("minus two", Some((-2.0, 2))),
             ("17", Some((17.0, 1))),

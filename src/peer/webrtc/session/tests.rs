@@ -104,6 +104,23 @@ fn a_nomination_that_overtakes_our_check_is_not_lost() {
     assert!(after < checks_delay + Duration::from_millis(30), "{after:?}");
 }
 
+/// Chromium nominates with its very first check, and everything else depends on its address being
+/// known from then on.
+#[test]
+fn a_nomination_makes_its_sender_known_only_if_it_is_authentic() {
+    let mut pair = Pair::new(PairSettings::default());
+    let route = Route::udp(([203, 0, 113, 5], 9).into());
+    let pwd = pair.session.local_credentials().pwd.clone();
+    for (pwd, is_authentic) in [("a wrong password".to_owned(), false), (pwd, true)] {
+        let bytes = pair::nomination(&pair.session, pwd);
+        assert!(Binding::parse(&bytes).is_some_and(|it| it.use_candidate));
+        pair.session.handle_datagram(pair.now, Datagram { route, bytes });
+        pair.drain();
+        assert_eq!(pair.saw(&Event::Seen(route)), is_authentic);
+        assert!(!pair.saw(&Event::Proven(route)), "nobody there answered a check of ours");
+    }
+}
+
 #[test]
 fn what_came_before_the_path_is_kept() {
     let mut pair = Pair::new(PairSettings::default());

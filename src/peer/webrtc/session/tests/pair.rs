@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 
 use rtc::data_channel::RTCDataChannelId;
+use rtc::ice::attributes::control::AttrControlling;
+use rtc::ice::attributes::priority::PriorityAttr;
+use rtc::ice::attributes::use_candidate::UseCandidateAttr;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::RTCPeerConnectionBuilder;
@@ -17,6 +20,11 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
     RtpCodecKind,
 };
+use rtc::stun::attributes::ATTR_USERNAME;
+use rtc::stun::fingerprint::FINGERPRINT;
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{BINDING_REQUEST, Message, TransactionId};
+use rtc::stun::textattrs::Username;
 
 use super::*;
 use crate::agent::EncodedFrame;
@@ -194,7 +202,7 @@ impl Pair {
         let _ = self.peer.handle_read(TaggedBytesMut { now: self.now, transport, message: bytes });
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::Connected => self.connected_after = Some(self.now - self.started),
@@ -361,4 +369,26 @@ fn peer(now: Instant, codec: &str) -> (RTCPeerConnection, RTCRtpSenderId, u8) {
     );
     let sender = peer.add_track(track).expect("a track can be added");
     (peer, sender, payload_type)
+}
+
+/// A check that nominates, as a peer that knows `pwd` would send it.
+pub(super) fn nomination(session: &Session, pwd: String) -> BytesMut {
+    let username = format!("{}:{}", session.local.ufrag, session.remote.ufrag);
+    let provider = rtc::crypto::default_provider().expect("it is built in");
+    let integrity =
+        MessageIntegrity::new_short_term_integrity_with_provider(pwd, provider.crypto());
+    let mut message = Message::new();
+    message
+        .build(&[
+            Box::new(BINDING_REQUEST),
+            Box::new(TransactionId::new()),
+            Box::new(Username::new(ATTR_USERNAME, username)),
+            Box::<UseCandidateAttr>::default(),
+            Box::new(AttrControlling(1)),
+            Box::new(PriorityAttr(1)),
+            Box::new(integrity),
+            Box::new(FINGERPRINT),
+        ])
+        .expect("a good message");
+    BytesMut::from(message.raw.as_slice())
 }

@@ -9,6 +9,7 @@ use antiphon::peer::{PatchError, Patched, Precondition};
 use antiphon::sdp::Fragment;
 use antiphon_loopback::{Caller, Codec, Happened, PATIENCE, Sockets};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use agent::{Desk, READY, Voice};
@@ -90,14 +91,16 @@ async fn fifty_calls_share_one_port() {
     for _ in 0..50 {
         calls.push(desk.connected(Codec::Pcmu, Sockets::Udp).await);
     }
-    for (caller, call) in &mut calls {
-        caller.next_rtp().await;
-        assert!(call.hears_a_turn_of(caller, Codec::Pcmu).await);
+    let mut talking = JoinSet::new();
+    for (mut caller, mut call) in calls {
+        talking.spawn(async move {
+            caller.next_rtp().await;
+            assert!(call.hears_a_turn_of(&caller, Codec::Pcmu).await);
+            let stats = call.handle.stats().await.expect("the call runs");
+            assert_eq!(stats.session.foreign_rtp, 0);
+        });
     }
-    for (_, call) in &calls {
-        let stats = call.handle.stats().await.expect("the call runs");
-        assert_eq!(stats.session.foreign_rtp, 0);
-    }
+    talking.join_all().await;
 }
 
 #[tokio::test]
@@ -147,10 +150,11 @@ async fn either_side_can_hang_up() {
     );
 
     let (mut caller, call) = desk.connected(Codec::Opus, Sockets::Udp).await;
+    caller.until(|it| matches!(it, Happened::ChannelOpen)).await;
     let summary = call.handle.end(EndReason::Drained).await.expect("it has a summary");
     assert_eq!(summary.reason, EndReason::Drained);
     assert!(summary.stats.connected_after.is_some());
-    caller.until(|it| matches!(it, Happened::Disconnected)).await;
+    caller.until(|it| matches!(it, Happened::ChannelClosed)).await;
 }
 
 #[tokio::test]
@@ -165,9 +169,10 @@ async fn a_bug_in_one_call_ends_that_call_only() {
     assert_eq!(call.handle.summary(), None);
 }
 
-/// Prints the distribution; the bound is loose, for a busy machine, but far below a lost check.
+/// Prints how long it took; that no check is lost on the way is tested in virtual time.
 #[tokio::test]
-async fn connecting_never_waits_for_a_lost_check() {
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
+async fn fifty_calls_connect_one_after_the_other() {
     let desk = Desk::new();
     let mut took_ms = Vec::new();
     for _ in 0..50 {
@@ -185,5 +190,4 @@ async fn connecting_never_waits_for_a_lost_check() {
         "offer to connected, ms: median {:.1}, p90 {:.1}, max {:.1}",
         took_ms[25], took_ms[45], took_ms[49]
     );
-    assert!(took_ms[45] < 300.0, "{took_ms:?}");
 }

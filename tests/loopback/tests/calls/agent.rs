@@ -5,9 +5,9 @@ use antiphon::backend::{BackendChannels, BackendOutput, ReplyAudio, channels};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation};
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
-use antiphon::media::codec::{Codec as _, CodecError, Concealment};
-use antiphon::media::g711::{G711Codec, Law};
-use antiphon::media::opus::OpusCodec;
+use antiphon::media::codec::Codec as _;
+use antiphon::media::g711::Law;
+use antiphon::media::negotiated::NegotiatedCodec;
 use antiphon::peer::{Advertise, CallHandle, CallParts, Endpoint, EndpointConfig};
 use antiphon::sdp::{AudioCodec, AudioFormat};
 use antiphon_loopback::{Caller, Codec, PATIENCE, Sockets};
@@ -15,43 +15,43 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 /// What an RTVI client says when it is ready.
-pub const READY: &str =
+pub(crate) const READY: &str =
     r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"2.1.0"}}"#;
 
 /// Which voice detector a call has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
+pub(crate) enum Voice {
     Level,
     /// Panics when it hears something.
     Broken,
 }
 
 /// An endpoint on loopback.
-pub struct Desk {
-    pub endpoint: Endpoint,
+pub(crate) struct Desk {
+    pub(crate) endpoint: Endpoint,
 }
 
 /// A call in progress.
-pub struct Call {
-    pub handle: CallHandle,
-    pub etag: String,
+pub(crate) struct Call {
+    pub(crate) handle: CallHandle,
+    pub(crate) etag: String,
     /// The turns that the backend was told of.
     turns: mpsc::Receiver<()>,
 }
 
 impl Desk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let loopback = ([127, 0, 0, 1], 0).into();
         let config =
             EndpointConfig { udp: loopback, tcp: Some(loopback), advertise: Advertise::Host };
         Self { endpoint: Endpoint::bind(&config).expect("loopback can be bound") }
     }
 
-    pub async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
+    pub(crate) async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
         self.connect(Caller::new(codec, sockets).await, Voice::Level).await
     }
 
-    pub async fn connected_with(&self, codec: Codec, voice: Voice) -> (Caller, Call) {
+    pub(crate) async fn connected_with(&self, codec: Codec, voice: Voice) -> (Caller, Call) {
         self.connect(Caller::new(codec, Sockets::Udp).await, voice).await
     }
 
@@ -63,7 +63,7 @@ impl Desk {
         (caller, call)
     }
 
-    pub fn answer(&self, offer: &str, voice: Voice) -> (String, Call) {
+    pub(crate) fn answer(&self, offer: &str, voice: Voice) -> (String, Call) {
         let (turn, turns) = mpsc::channel(16);
         let build = |format: AudioFormat| {
             let (backend, channels) = channels();
@@ -79,12 +79,12 @@ impl Desk {
 
 impl Call {
     /// The caller hums for a second; whether the backend was told that somebody speaks.
-    pub async fn hears_a_turn_of(&mut self, caller: &Caller, kind: Codec) -> bool {
+    pub(crate) async fn hears_a_turn_of(&mut self, caller: &Caller, kind: Codec) -> bool {
         let mut codec = match kind {
-            Codec::Opus => AnyCodec::Opus(OpusCodec::new(48_000).expect("Opus")),
-            Codec::Pcmu => AnyCodec::G711(G711Codec::new(Law::Mu)),
+            Codec::Opus => NegotiatedCodec::opus(48_000).expect("Opus"),
+            Codec::Pcmu => NegotiatedCodec::g711(Law::Mu),
         };
-        let rate = codec.sample_rate_hz();
+        let rate = codec.encode_rate_hz();
         let samples = rate as usize / 50;
         let ticks = codec.rtp_clock_hz() / 50;
         let mut beat = interval(std::time::Duration::from_millis(20));
@@ -150,54 +150,10 @@ impl VoiceModel for Detector {
     }
 }
 
-fn codec(format: AudioFormat) -> AnyCodec {
+fn codec(format: AudioFormat) -> NegotiatedCodec {
     match format.codec {
-        AudioCodec::Opus => AnyCodec::Opus(OpusCodec::new(16_000).expect("Opus")),
-        AudioCodec::Pcmu => AnyCodec::G711(G711Codec::new(Law::Mu)),
-        AudioCodec::Pcma => AnyCodec::G711(G711Codec::new(Law::A)),
-    }
-}
-
-enum AnyCodec {
-    Opus(OpusCodec),
-    G711(G711Codec),
-}
-
-macro_rules! each {
-    ($self:ident, $codec:ident => $call:expr) => {
-        match $self {
-            AnyCodec::Opus($codec) => $call,
-            AnyCodec::G711($codec) => $call,
-        }
-    };
-}
-
-impl antiphon::media::codec::Codec for AnyCodec {
-    fn sample_rate_hz(&self) -> u32 {
-        each!(self, codec => codec.sample_rate_hz())
-    }
-
-    fn rtp_clock_hz(&self) -> u32 {
-        each!(self, codec => codec.rtp_clock_hz())
-    }
-
-    fn packet_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        each!(self, codec => codec.packet_samples(payload))
-    }
-
-    fn decode(&mut self, payload: &[u8], pcm: &mut [f32]) -> Result<usize, CodecError> {
-        each!(self, codec => codec.decode(payload, pcm))
-    }
-
-    fn conceal(&mut self, next: Option<&[u8]>, pcm: &mut [f32]) -> Concealment {
-        each!(self, codec => codec.conceal(next, pcm))
-    }
-
-    fn encode(&mut self, pcm: &[f32], payload: &mut [u8]) -> Result<usize, CodecError> {
-        each!(self, codec => codec.encode(pcm, payload))
-    }
-
-    fn silence(&self) -> &[u8] {
-        each!(self, codec => codec.silence())
+        AudioCodec::Opus => NegotiatedCodec::opus(16_000).expect("Opus"),
+        AudioCodec::Pcmu => NegotiatedCodec::g711(Law::Mu),
+        AudioCodec::Pcma => NegotiatedCodec::g711(Law::A),
     }
 }
