@@ -57,8 +57,8 @@ pub struct AgentSettings {
     pub call: CallSettings,
     /// The user's audio.
     pub uplink: UplinkSettings,
-    /// The RTP timestamp of the first packet sent. RFC 3550 §5.1 wants it random, and the core knows
-    /// no chance. Default 0.
+    /// The RTP timestamp of the first packet, before the transport adds its random offset (RFC 3550
+    /// §5.1). Default 0.
     pub first_timestamp: u32,
 }
 
@@ -138,6 +138,13 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The round trip to the peer was measured.
     pub fn handle_round_trip(&mut self, _now: SessionTime, rtt: Duration) {
         self.call.handle_round_trip(rtt);
+    }
+
+    /// The peer reported how much of what it was sent was lost lately, 0 to 1: the encoder adds as much
+    /// redundancy as that is worth.
+    pub fn handle_sent_loss(&mut self, share: f32) {
+        // The cast saturates, and a share that is not a number becomes none.
+        self.codec.set_expected_loss_percent((share * 100.0).ceil().min(100.0) as u8);
     }
 
     /// The backend said something.

@@ -148,6 +148,17 @@ impl Config {
         file::parse(text, folder, environment)
     }
 
+    /// The same, on ports that the system chooses: to try a configuration while a server runs with it.
+    #[must_use]
+    pub fn on_free_ports(mut self) -> Self {
+        self.http.listen.set_port(0);
+        self.media.udp.set_port(0);
+        if let Some(tcp) = &mut self.media.tcp {
+            tcp.set_port(0);
+        }
+        self
+    }
+
     /// Lays the command line over the file. Returns what does not fit.
     fn apply(&mut self, overrides: &Overrides) -> Vec<String> {
         let mut problems = Vec::new();

@@ -207,6 +207,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer from which nothing at all came for this long has vanished.
 pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(8);
 
+/// How long a shared socket rests after an error that is not about one packet or connection, so that
+/// an error that lasts (no more file descriptors) does not take a core.
+pub const SOCKET_PAUSE: Duration = Duration::from_millis(50);
+
 // ==== Sessions ====
 
 /// Sessions known at once; one more is answered 503.

@@ -94,6 +94,7 @@ fn serve(args: ServeArgs) -> Result<(), ExitCode> {
     let environment = Environment::of_process();
     let config = Config::load(args.config.as_deref(), &overrides, &environment)
         .map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;
+    let config = if args.check { config.on_free_ports() } else { config };
     runtime()?.block_on(async {
         let server =
             Server::bind(config).await.map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;

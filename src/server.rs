@@ -93,15 +93,15 @@ impl Server {
         let tcp = config.media.tcp.map_or_else(|| "off".to_owned(), |tcp| tcp.to_string());
         format!(
             "\n  Antiphon {version}\n\n  \
-             Page     http://{http}/\n  \
+             Page     http://{page}/\n  \
              Agent    {agent} (of: {names})\n  \
              Backend  {backend} ({about})\n  \
              Media    udp {udp}, tcp {tcp}\n\n  \
              Another backend: --backend echo, or --script deploy/examples/tone.yaml, or agents in a\n  \
              --config file (deploy/antiphon.example.yaml shows every key). Stop with Ctrl-C.\n",
             version = env!("CARGO_PKG_VERSION"),
-            http = self.http,
-            udp = config.media.udp,
+            page = page_address(self.http),
+            udp = self.registry.udp_address(),
         )
     }
 
@@ -113,13 +113,20 @@ impl Server {
             pages::PAGES,
         );
         let registry = Arc::clone(&self.registry);
-        let stop = async move {
+        // HTTP goes on while calls end, so that callers are told to go elsewhere.
+        let drained = async move {
             stop.await;
             registry.refuse_new_calls();
+            registry.drain(DRAIN_GRACE).await;
         };
-        antiphon_signaling::serve(self.listener, router, Limits::STANDARD, stop).await;
-        self.registry.drain(DRAIN_GRACE).await;
+        antiphon_signaling::serve(self.listener, router, Limits::STANDARD, drained).await;
+        self.registry.log_port();
     }
+}
+
+/// Where a browser on this machine finds the page.
+fn page_address(http: SocketAddr) -> String {
+    if http.ip().is_unspecified() { format!("localhost:{}", http.port()) } else { http.to_string() }
 }
 
 /// Resolves when the process is asked to stop: Ctrl-C, or SIGTERM as container runtimes send.

@@ -134,7 +134,7 @@ figures "a conversation with the guide"
 check "the agent's speech is in the recording" python3 tests/measure.py speech "$out/local.wav" 3
 check "the sum was understood and answered" report "$out/local.json" \
     'any(l["who"] == "agent" and ("five" in l["text"].lower() or "5" in l["text"]) for l in report["agent"]["transcript"])'
-check "headless Chromium" tests/browser/run "$base" "$out/sum.wav" "$out"
+check "headless Chromium" tests/browser/run "$base" "$out/sum.wav" "$out" three
 figures "headless Chromium" 20
 check "the server is well" server_is_well
 stop_server

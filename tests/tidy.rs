@@ -66,11 +66,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("opus::", &["src/media/opus", "client/peer/", "tests/"]),
     ("ort::", &["src/dsp/silero"]),
     ("nnnoiseless::", &["src/dsp/denoise"]),
-    ("sonora::", &["src/dsp/denoise"]),
-    ("saphyr::", &["src/yaml"]),
+    ("sonora_ns::", &["src/dsp/denoise"]),
+    ("saphyr_parser::", &["src/yaml"]),
     ("libloading::", &["src/backend/local/"]),
     ("reqwest::", &["src/backend/local/", "client/peer/", "tests/"]),
-    ("env::var", &["src/config", "tests/", "client/peer/tests/"]),
+    ("std::env", &["src/config", "tests/", "client/peer/"]),
 ];
 
 /// The longest source file, in lines; beyond it a room wants a wall.

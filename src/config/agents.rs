@@ -141,6 +141,13 @@ pub(super) fn decode(
         profile.language = language;
     }
     profile.backend = backend(&mut fields, folder, environment);
+    if matches!(profile.backend, BackendConfig::Local(_)) && !is_english(&profile.language) {
+        let problem = format!(
+            "the local backend hears and speaks English only, received `{}`; expected en or en-...",
+            profile.language
+        );
+        fields.refuse("language", problem);
+    }
     turn(&mut fields, &mut profile.settings.call);
     speech(&mut fields, &mut profile.settings.call);
     uplink(&mut fields, &mut profile.settings.uplink);
@@ -161,7 +168,7 @@ fn backend(
     let kinds = [("local", Kind::Local), ("scripted", Kind::Scripted), ("echo", Kind::Echo)];
     let kind = fields.choice("backend", &kinds, Kind::Local);
     // Sections of backends that are not in use are decoded too: their mistakes would show later.
-    let local = local(fields, environment);
+    let local = local(fields, folder, environment);
     let script = scripted(fields, folder);
     let echo = echo(fields);
     match (kind, script) {
@@ -189,14 +196,18 @@ fn echo(fields: &mut Fields<'_, '_>) -> EchoSettings {
     settings
 }
 
-fn local(fields: &mut Fields<'_, '_>, environment: &Environment) -> LocalSettings {
+fn local(
+    fields: &mut Fields<'_, '_>,
+    relative_to: Option<&Path>,
+    environment: &Environment,
+) -> LocalSettings {
     let mut settings = LocalSettings::standard();
     let known = ["voice", "pace", "recognition_model", "recognisers_kept", "time_zone", "llm"];
     let Some(mut local) = fields.fields("local", &known) else { return settings };
     settings.voice = local.choice("voice", &Voice::NAMES, settings.voice);
     settings.pace = local.f32_in("pace", LocalSettings::PACE_RANGE, settings.pace);
     if let Some(folder) = local.string("recognition_model") {
-        settings.recognition_model = PathBuf::from(folder);
+        settings.recognition_model = resolve(relative_to, &folder);
     }
     let kept = local.u32_in("recognisers_kept", 1..=64, settings.recognisers_kept as u32);
     settings.recognisers_kept = kept as usize;
@@ -300,6 +311,10 @@ fn uplink(fields: &mut Fields<'_, '_>, uplink: &mut UplinkSettings) {
     if settings.depth_max < settings.depth_min {
         jitter.refuse("depth_max_ms", "expected at least depth_min_ms");
     }
+}
+
+fn is_english(language: &str) -> bool {
+    language.split('-').next().is_some_and(|primary| primary.eq_ignore_ascii_case("en"))
 }
 
 /// A path of the file: relative ones begin at the file's folder.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use antiphon_signaling::header::is_agent_name;
+
 use super::{AgentProfile, BUILT_IN_AGENT, Config, Environment, agents, ice};
 use crate::limits::{CALLS_MAX, SESSION_TTL_MAX};
 use crate::yaml::{self, Errors, Fields, Place, YamlError};
@@ -96,6 +98,14 @@ fn agents(
 ) {
     let entries = fields.map("agents", AGENTS_MAX);
     if !entries.is_empty() {
+        for (name, place) in &entries {
+            if !is_agent_name(name) {
+                place.expected(
+                    fields.errors(),
+                    "a name of 1 to 64 letters, digits, `_`, `.` and `-`",
+                );
+            }
+        }
         let decode = |(name, place): (&str, Place<'_>)| {
             let profile = agents::decode(&place, fields.errors(), folder, environment);
             (name.to_owned(), profile)

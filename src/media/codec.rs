@@ -38,6 +38,10 @@ pub trait Codec {
 
     /// A 20 ms packet of silence, to keep the track alive without running the encoder.
     fn silence(&self) -> &[u8];
+
+    /// Tells the encoder how much of what it sends is lost, 0 to 100 %: what redundancy is worth.
+    /// Codecs without any ignore it.
+    fn set_expected_loss_percent(&mut self, _percent: u8) {}
 }
 
 /// How a missing packet was replaced.

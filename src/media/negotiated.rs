@@ -66,4 +66,12 @@ impl Codec for NegotiatedCodec {
     fn silence(&self) -> &[u8] {
         delegate!(self, codec => codec.silence())
     }
+
+    fn carries_fec(&self) -> bool {
+        delegate!(self, codec => codec.carries_fec())
+    }
+
+    fn set_expected_loss_percent(&mut self, percent: u8) {
+        delegate!(self, codec => codec.set_expected_loss_percent(percent));
+    }
 }

@@ -73,12 +73,6 @@ impl OpusCodec {
         })
     }
 
-    /// Tells the encoder how much of what it sends is lost, 0 to 100 %: what FEC is worth.
-    pub fn set_expected_loss_percent(&mut self, percent: u8) {
-        // Only values beyond 100 are refused.
-        let _ = self.encoder.set_packet_loss_perc(i32::from(percent.min(100)));
-    }
-
     /// Decodes into whole steps of scratch space, of which the caller's length is copied.
     fn conceal_into(&mut self, packet: &[u8], fec: Redundant, pcm: &mut [f32]) -> bool {
         let step = (self.decode_rate_hz / STEPS_PER_SECOND) as usize;
@@ -149,6 +143,11 @@ impl Codec for OpusCodec {
 
     fn silence(&self) -> &[u8] {
         &self.silence
+    }
+
+    fn set_expected_loss_percent(&mut self, percent: u8) {
+        // Only values beyond 100 are refused.
+        let _ = self.encoder.set_packet_loss_perc(i32::from(percent.min(100)));
     }
 }
 

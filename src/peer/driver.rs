@@ -279,7 +279,10 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
                     self.agent.handle_connected(at);
                 }
                 Event::Rtp(packet) => self.agent.handle_rtp(at, &packet.as_packet()),
-                Event::RoundTrip(rtt) => self.agent.handle_round_trip(at, rtt),
+                Event::RoundTrip(rtt) => {
+                    self.agent.handle_round_trip(at, rtt);
+                    self.agent.handle_sent_loss(self.session.stats().1.sent_loss);
+                }
                 Event::ChannelOpened => self.client.handle_opened(),
                 Event::ChannelClosed => self.client.handle_closed(),
                 Event::Text(text) => {

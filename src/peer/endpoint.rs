@@ -18,7 +18,7 @@ use super::webrtc::session::{Chance, Session, Setup, StackError};
 use super::webrtc::{Identity, IdentityError, host_addresses};
 use crate::dsp::vad::VoiceModel;
 use crate::limits::{
-    CALL_CONTROL_MAX, CALL_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, SCTP_MESSAGE_BYTES_MAX,
+    CALL_CONTROL_MAX, CALL_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, SCTP_MESSAGE_BYTES_MAX, SOCKET_PAUSE,
     UDP_RECEIVE_BUFFER_BYTES,
 };
 use crate::media::codec::Codec;
@@ -207,10 +207,15 @@ async fn receive(socket: Arc<UdpSocket>, routes: Arc<Routes>) {
     // One byte more than is taken, to tell a datagram that was cut.
     let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
     loop {
-        // An error is about one datagram that was sent before (ICMP); there is no other here.
-        let Ok((length, source)) = socket.recv_from(&mut buffer).await else {
-            tokio::task::yield_now().await;
-            continue;
+        let (length, source) = match socket.recv_from(&mut buffer).await {
+            Ok(received) => received,
+            // About one datagram that was sent before (ICMP): there may be thousands of these.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+            Err(error) => {
+                tracing::warn!(%error, "the UDP socket failed to receive");
+                tokio::time::sleep(SOCKET_PAUSE).await;
+                continue;
+            }
         };
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         if length <= DATAGRAM_BYTES_MAX {

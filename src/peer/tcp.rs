@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use super::datagram::{Datagram, Inbound, Route};
 use super::routes::{Routes, TcpMembership};
 use crate::limits::{
-    DATAGRAM_BYTES_MAX, TCP_CONNECTIONS_MAX, TCP_FIRST_PACKET_TIMEOUT, TCP_IDLE_TIMEOUT,
-    TCP_OUTPUT_MAX, TCP_WRITE_TIMEOUT,
+    DATAGRAM_BYTES_MAX, SOCKET_PAUSE, TCP_CONNECTIONS_MAX, TCP_FIRST_PACKET_TIMEOUT,
+    TCP_IDLE_TIMEOUT, TCP_OUTPUT_MAX, TCP_WRITE_TIMEOUT,
 };
 use crate::rtp::framing::{Deframer, frame};
 
@@ -26,9 +26,9 @@ use crate::rtp::framing::{Deframer, frame};
 pub(super) async fn accept(listener: TcpListener, routes: Arc<Routes>) {
     let places = Arc::new(Semaphore::new(TCP_CONNECTIONS_MAX));
     loop {
-        // A failure concerns one connection, or passes (too many files); yielding lets others work.
+        // A failure concerns one connection, or passes (too many files); a pause lets it.
         let Ok((stream, peer)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(SOCKET_PAUSE).await;
             continue;
         };
         match Arc::clone(&places).try_acquire_owned() {

@@ -1,6 +1,7 @@
 //! Every call and session of this server, and the port through which HTTP reaches them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -102,6 +103,16 @@ impl Registry {
         &self.config
     }
 
+    /// Where media is received.
+    pub(super) fn udp_address(&self) -> SocketAddr {
+        self.endpoint.udp_address().unwrap_or(self.config.media.udp)
+    }
+
+    /// Logs what became of the packets on the shared port.
+    pub(super) fn log_port(&self) {
+        tracing::info!(port = ?self.endpoint.stats(), "the server stops");
+    }
+
     /// From here on new calls are answered 503.
     pub(super) fn refuse_new_calls(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
@@ -173,12 +184,16 @@ impl Registry {
         });
         let answered = answered.map_err(refusal)?;
         tracing::info!(call, agent = name, backend = backend.name(), "call accepted");
-        if let Some(session) = &session {
-            self.sessions.started(session, &call);
-        }
         let handle = answered.call;
+        // The session may have been closed, or the server asked to stop, since this was admitted.
+        let is_wanted =
+            session.as_ref().is_none_or(|session| self.sessions.started(session, &call));
         self.calls.insert(call.clone(), Running { handle: handle.clone(), session });
-        tokio::spawn(Arc::clone(self).watch(call.clone(), handle, place));
+        tokio::spawn(Arc::clone(self).watch(call.clone(), handle.clone(), place));
+        if !is_wanted || self.is_draining.load(Ordering::Relaxed) {
+            tokio::spawn(async move { handle.end(EndReason::Drained).await });
+            return Err(Refusal::NotFound("the session was closed".to_owned()));
+        }
         Ok(Answer { call, sdp: answered.sdp, etag: answered.etag })
     }
 
@@ -191,6 +206,17 @@ impl Registry {
                 reason = ?summary.reason,
                 seconds = stats.duration.as_secs(),
                 connected_after_ms = stats.connected_after.map(|after| after.as_millis() as u64),
+                rtt_ms = stats.path.round_trip.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+                received = stats.path.received,
+                received_lost = stats.path.received_lost,
+                received_jitter_ms = stats.path.received_jitter.as_secs_f64() * 1_000.0,
+                sent_lost = stats.path.sent_lost,
+                sent_jitter_ms = stats.path.sent_jitter.as_secs_f64() * 1_000.0,
+                late = stats.agent.uplink.jitter.late,
+                concealed_fec = stats.agent.uplink.jitter.concealed_fec,
+                concealed_plc = stats.agent.uplink.jitter.concealed_plc,
+                malformed = stats.agent.uplink.malformed + stats.path.malformed,
+                messages_refused = stats.client_messages_refused,
                 turns = stats.agent.call.turns,
                 interruptions = stats.agent.call.interruptions,
                 "call ended"

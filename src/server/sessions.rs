@@ -85,11 +85,11 @@ impl Sessions {
         Ok(Admission { agent: entry.agent.clone(), session: session.clone() })
     }
 
-    /// Ties a redeemed session to its call.
-    pub(crate) fn started(&self, session: &str, call: &str) {
-        if let Some(mut entry) = self.by_id.get_mut(session) {
-            entry.stage = Stage::Active { call: call.to_owned() };
-        }
+    /// Ties a redeemed session to its call. False if the session was closed meanwhile.
+    pub(crate) fn started(&self, session: &str, call: &str) -> bool {
+        let Some(mut entry) = self.by_id.get_mut(session) else { return false };
+        entry.stage = Stage::Active { call: call.to_owned() };
+        true
     }
 
     /// A redeemed token whose offer was refused: the caller may try again with the same token.
@@ -224,6 +224,7 @@ mod tests {
         let session = opened(&sessions);
         sessions.started(&session.id, "call-1");
         assert_eq!(sessions.close(&session.id), Ok(Some("call-1".to_owned())));
+        assert!(!sessions.started(&session.id, "call-2"), "nobody owns what starts now");
     }
 
     #[test]

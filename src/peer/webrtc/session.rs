@@ -202,7 +202,7 @@ impl Session {
             remote: offer.credentials.clone(),
             restart: None,
             candidates_taken: 0,
-            media: Media::new(format, &offer.audio().mid, chance, epoch),
+            media: Media::new(format, offer.audio(), chance, epoch),
             channels: Channels::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

@@ -12,7 +12,7 @@ use crate::agent::{EncodedFrame, PayloadKind};
 use crate::limits::HELD_FRAMES_MAX;
 use crate::peer::webrtc::stack::TRACK;
 use crate::rtp::rtcp::{Control, NtpTime, PathStats};
-use crate::sdp::offer::AudioFormat;
+use crate::sdp::offer::{AudioFormat, Direction, Media as OfferedMedia};
 use crate::time::SessionTime;
 
 /// The canonical name in RTCP; the same as in answers.
@@ -24,6 +24,8 @@ const VOICE_BIT: u8 = 0x80;
 #[derive(Debug)]
 pub(super) struct Media {
     format: AudioFormat,
+    /// The peer wants to hear us.
+    is_wanted: bool,
     mid: Bytes,
     ssrc: u32,
     sequence: u16,
@@ -36,10 +38,16 @@ pub(super) struct Media {
 }
 
 impl Media {
-    pub(super) fn new(format: AudioFormat, mid: &str, chance: Chance, epoch: NtpTime) -> Self {
+    pub(super) fn new(
+        format: AudioFormat,
+        audio: &OfferedMedia,
+        chance: Chance,
+        epoch: NtpTime,
+    ) -> Self {
         Self {
             format,
-            mid: Bytes::copy_from_slice(mid.as_bytes()),
+            is_wanted: audio.direction == Direction::SendRecv,
+            mid: Bytes::copy_from_slice(audio.mid.as_bytes()),
             ssrc: chance.ssrc,
             sequence: chance.first_sequence,
             timestamp_offset: chance.first_timestamp,
@@ -169,6 +177,8 @@ impl Session {
     /// Sends one frame of audio; while there is no path it is kept for a moment.
     pub(crate) fn send_frame(&mut self, now: Instant, frame: &EncodedFrame) {
         match self.phase {
+            // The offer was sendonly.
+            _ if !self.media.is_wanted => return,
             super::Phase::Connected if self.path.is_open() => {}
             super::Phase::Connected => return self.media.hold(frame),
             super::Phase::Connecting | super::Phase::Over => return,
