@@ -71,6 +71,12 @@
 //! - Refusals of outside input are values that are counted; a panic means a bug and ends one call.
 //! - User words and audio are in no log message.
 //!
+//! # Seams
+//!
+//! What interruptions and backends still to come will need is in the vocabulary before anything produces it:
+//! the echo verdicts beyond `Clear`, the floor states `Contested` and `Yielding`, the downlink's `Pause` and
+//! `Resume`, and `Disposition::ForwardSilence`. Each has its meaning and its tests where it is consumed.
+//!
 //! # Two walks
 //!
 //! **A frame, socket to backend.** A datagram arrives at the one UDP socket; the endpoint finds its call by

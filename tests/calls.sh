@@ -67,6 +67,54 @@ refused() {
     [ "$status" -ne 0 ] && grep -q -- "$expected" <<<"$text"
 }
 
+# A call by a join token, in the background; sets session_id and caller_pid.
+begin_session_call() {
+    local answer
+    answer="$(curl -sf -X POST -H "authorization: Bearer $key" "$base/v1/session")" || return 1
+    session_id="$(sed 's/.*"session_id":"\([^"]*\)".*/\1/' <<<"$answer")"
+    call --token "$(sed 's/.*"join_token":"\([^"]*\)".*/\1/' <<<"$answer")" \
+        --listen 60000 --no-reply-expected &
+    caller_pid=$!
+    logged '"active"' session_state
+}
+
+session_state() { curl -sf -H "authorization: Bearer $key" "$base/v1/session/$session_id"; }
+
+# logged TEXT COMMAND...: within 15 s the command prints TEXT.
+logged() {
+    local text="$1" attempt
+    shift
+    for attempt in $(seq 150); do
+        "$@" | grep -q -- "$text" && return
+        sleep 0.1
+    done
+    echo "'$text' did not appear in $attempt attempts; the last output was:"
+    "$@" | tail -n 5
+    return 1
+}
+
+session_ends() {
+    begin_session_call || return 1
+    curl -sf -X DELETE -H "authorization: Bearer $key" "$base/v1/session/$session_id" || return 1
+    logged 'reason=Client' tail -n 1 "$out/server.log"
+    wait "$caller_pid"
+    true
+}
+
+vanished() {
+    begin_session_call || return 1
+    kill -9 "$caller_pid"
+    logged 'reason=PeerLost' tail -n 1 "$out/server.log" && logged '"ended"' session_state
+}
+
+drained() {
+    begin_session_call || return 1
+    kill "$server_pid"
+    logged 'reason=Drained' tail -n 3 "$out/server.log"
+    wait "$caller_pid"
+    true
+}
+
 make_speech() {
     flite -voice slt -t "Hello there, how are you today?" -o "$out/hello.wav"
     flite -voice slt -t "Please tell me another one." -o "$out/another.wav"
@@ -134,13 +182,16 @@ figures "a conversation with the guide"
 check "the agent's speech is in the recording" python3 tests/measure.py speech "$out/local.wav" 3
 check "the sum was understood and answered" report "$out/local.json" \
     'any(l["who"] == "agent" and ("five" in l["text"].lower() or "5" in l["text"]) for l in report["agent"]["transcript"])'
+check "a second recogniser hears the answer in the recording" \
+    python3 tests/measure.py heard "$out/local.wav" five
 check "headless Chromium" tests/browser/run "$base" "$out/sum.wav" "$out" three
 figures "headless Chromium" 20
 check "the server is well" server_is_well
 stop_server
 
 echo "-- access key and join token"
-export ANTIPHON_ACCESS_KEY=test-key-0123456789
+readonly key=test-key-0123456789
+export ANTIPHON_ACCESS_KEY="$key"
 start_server --backend scripted --script deploy/examples/tone.yaml --silence-ms 200
 unset ANTIPHON_ACCESS_KEY
 check "no token is refused" refused "401" call --say "$out/hello.wav"
@@ -154,6 +205,9 @@ PYTHON
 )"
 check "a join token admits" call --token "$token" --say "$out/hello.wav"
 check "but only once" refused "401" call --token "$token" --say "$out/hello.wav"
+check "deleting a session ends its call" session_ends
+check "a caller that vanishes is noticed" vanished
+check "a stopping server ends its calls" drained
 stop_server
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"

@@ -3,13 +3,16 @@
 
     measure.py tone FILE.wav HZ        the recording holds a tone of HZ; prints its level
     measure.py speech FILE.wav SECONDS the recording holds at least SECONDS of sound
+    measure.py heard FILE.wav WORD     a recogniser (pocketsphinx_continuous) hears WORD in the recording
     measure.py report FILE.json EXPR   EXPR, a Python expression over `report`, is true
 """
 
 import array
 import json
 import math
+import subprocess
 import sys
+import tempfile
 import wave
 
 FRAME_S = 0.02
@@ -56,6 +59,22 @@ def speech(path, seconds):
     return sounding >= seconds
 
 
+def heard(path, word):
+    data, rate_hz = samples(path)
+    step = rate_hz // 16_000
+    pcm = array.array("h", (sum(data[at : at + step]) // step for at in range(0, len(data) - step + 1, step)))
+    with tempfile.NamedTemporaryFile(suffix=".wav") as narrow:
+        with wave.open(narrow.name, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(pcm.tobytes())
+        command = ["pocketsphinx_continuous", "-infile", narrow.name, "-logfn", "/dev/null"]
+        words = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    print(words)
+    return word in words.split()
+
+
 def report(path, expression):
     with open(path) as file:
         loaded = json.load(file)
@@ -71,6 +90,8 @@ def main():
             good = tone(path, float(hz))
         case ["speech", path, seconds]:
             good = speech(path, float(seconds))
+        case ["heard", path, word]:
+            good = heard(path, word)
         case ["report", path, expression]:
             good = report(path, expression)
         case _:

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use self::ears::{Clinic, Ears};
+use self::ears::{Clinic, Ears, Recognisers};
 use self::flite::Flite;
 use self::model::Model;
 use self::mouth::Mouth;
@@ -50,6 +50,9 @@ pub struct LocalSettings {
     /// Recognisers kept ready for the next calls, about 110 MB each; a call that finds none waits
     /// half a second for its own. 1 to 64, default 4.
     pub recognisers_kept: usize,
+    /// Recognisers in use at once; a call beyond them is told that all are busy and ends. It bounds
+    /// the memory that calls can take. 1 to 1 000, default 32.
+    pub recognisers_max: usize,
     /// IANA name of the time zone in which time and date are told. Default: the machine's.
     pub time_zone: Option<String>,
     /// Who answers. Default: the small dialogue.
@@ -67,6 +70,7 @@ impl LocalSettings {
             pace: 1.0,
             recognition_model: PathBuf::from("/usr/share/pocketsphinx/model/en-us"),
             recognisers_kept: 4,
+            recognisers_max: 32,
             time_zone: None,
             llm: None,
         }
@@ -100,8 +104,11 @@ impl Local {
         let model = settings.llm.map(Model::new).transpose()?.map(Arc::new);
         let flite = Flite::load(settings.voice)?;
         let with_commands = model.is_none();
-        let kept = settings.recognisers_kept;
-        let clinic = Arc::new(Clinic::new(settings.recognition_model, with_commands, kept)?);
+        let numbers = Recognisers {
+            ready_max: settings.recognisers_kept,
+            busy_max: settings.recognisers_max,
+        };
+        let clinic = Arc::new(Clinic::new(settings.recognition_model, with_commands, numbers)?);
         Ok(Self { clinic, flite, model, time_zone, pace: settings.pace })
     }
 }

@@ -202,7 +202,15 @@ fn local(
     environment: &Environment,
 ) -> LocalSettings {
     let mut settings = LocalSettings::standard();
-    let known = ["voice", "pace", "recognition_model", "recognisers_kept", "time_zone", "llm"];
+    let known = [
+        "voice",
+        "pace",
+        "recognition_model",
+        "recognisers_kept",
+        "recognisers_max",
+        "time_zone",
+        "llm",
+    ];
     let Some(mut local) = fields.fields("local", &known) else { return settings };
     settings.voice = local.choice("voice", &Voice::NAMES, settings.voice);
     settings.pace = local.f32_in("pace", LocalSettings::PACE_RANGE, settings.pace);
@@ -211,6 +219,8 @@ fn local(
     }
     let kept = local.u32_in("recognisers_kept", 1..=64, settings.recognisers_kept as u32);
     settings.recognisers_kept = kept as usize;
+    let most = local.u32_in("recognisers_max", 1..=1_000, settings.recognisers_max as u32);
+    settings.recognisers_max = most as usize;
     settings.time_zone = local.string("time_zone");
     settings.llm = llm(&mut local, environment);
     settings

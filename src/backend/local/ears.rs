@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -33,7 +34,26 @@ pub(super) struct Clinic {
     model_dir: PathBuf,
     with_commands: bool,
     ready: Mutex<Vec<Pair>>,
-    ready_max: usize,
+    numbers: Recognisers,
+    busy: AtomicUsize,
+}
+
+/// How many recognisers there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recognisers {
+    /// Kept ready for the next calls.
+    pub(super) ready_max: usize,
+    /// In use at once.
+    pub(super) busy_max: usize,
+}
+
+/// One of the places for recognisers in use; dropping it frees the place.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The recognisers that hear the same utterance.
@@ -76,15 +96,16 @@ pub(super) struct Ears {
 
 impl Clinic {
     /// Sets up the first recognisers, so that what is missing is known at start and the first call
-    /// need not wait. At most `ready_max` are kept.
+    /// need not wait.
     pub(super) fn new(
         model_dir: PathBuf,
         with_commands: bool,
-        ready_max: usize,
+        numbers: Recognisers,
     ) -> Result<Self, BackendError> {
         let library = PocketSphinx::load()?;
         let ready = Mutex::new(Vec::new());
-        let clinic = Self { library, model_dir, with_commands, ready, ready_max };
+        let busy = AtomicUsize::new(0);
+        let clinic = Self { library, model_dir, with_commands, ready, numbers, busy };
         let first = clinic.set_up()?;
         clinic.ready().push(first);
         Ok(clinic)
@@ -103,6 +124,19 @@ impl Clinic {
         Ok(Pair { free, commands })
     }
 
+    fn admit(&self) -> Result<Place<'_>, BackendError> {
+        let busy_max = self.numbers.busy_max;
+        let next = |busy: usize| (busy < busy_max).then_some(busy + 1);
+        match self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+            Ok(_) => Ok(Place(&self.busy)),
+            Err(_) => {
+                let problem =
+                    format!("all {busy_max} speech recognisers are in use; try again later");
+                Err(BackendError::Invalid { problem })
+            }
+        }
+    }
+
     fn take(&self) -> Result<Pair, BackendError> {
         let ready = self.ready().pop();
         ready.map_or_else(|| self.set_up(), Ok)
@@ -110,11 +144,11 @@ impl Clinic {
 
     /// Makes one for the next call, unless there are enough. A failure will be that call's.
     fn replenish(&self) {
-        if self.ready().len() < self.ready_max
+        if self.ready().len() < self.numbers.ready_max
             && let Ok(pair) = self.set_up()
         {
             let mut ready = self.ready();
-            if ready.len() < self.ready_max {
+            if ready.len() < self.numbers.ready_max {
                 ready.push(pair);
             }
         }
@@ -183,8 +217,9 @@ impl Drop for Ears {
 
 /// The thread: ends when the call drops its handle or no longer reads.
 fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<EarReport>) {
-    let pair = match clinic.take() {
-        Ok(pair) => pair,
+    let admitted = clinic.admit().and_then(|place| Ok((clinic.take()?, place)));
+    let (pair, place) = match admitted {
+        Ok(admitted) => admitted,
         Err(error) => {
             let _ = reports.blocking_send(EarReport::Failed(error.to_string()));
             return;
@@ -209,6 +244,7 @@ fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<EarRepo
         };
     }
     drop(hearing);
+    drop(place);
     clinic.replenish();
 }
 

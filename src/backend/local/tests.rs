@@ -332,3 +332,19 @@ fn what_is_missing_is_named_with_what_gets_it() {
         assert!(refusal.contains(expected), "{refusal:?} should contain {expected:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_beyond_the_recognisers_is_told_so() {
+    let settings = LocalSettings { recognisers_max: 1, ..LocalSettings::standard() };
+    let local = Local::new(settings).expect("the engines are installed");
+    let mut first = local.open(context());
+    let ready = BackendOutput::Event(BackendEvent::Ready);
+    assert_eq!(within(first.output.recv()).await, Some(ready));
+    let mut second = local.open(context());
+    let Some(BackendOutput::Event(BackendEvent::Failed { message })) =
+        within(second.output.recv()).await
+    else {
+        panic!("there is one recogniser only");
+    };
+    assert!(message.contains("in use"), "{message}");
+}
