@@ -72,7 +72,8 @@ begin_session_call() {
     local answer
     answer="$(curl -sf -X POST -H "authorization: Bearer $key" "$base/v1/session")" || return 1
     session_id="$(sed 's/.*"session_id":"\([^"]*\)".*/\1/' <<<"$answer")"
-    call --token "$(sed 's/.*"join_token":"\([^"]*\)".*/\1/' <<<"$answer")" \
+    # Not by `call`: a function in the background is a shell of its own, and the caller is to be killed.
+    "$peer" call "$base" --token "$(sed 's/.*"join_token":"\([^"]*\)".*/\1/' <<<"$answer")" \
         --listen 60000 --no-reply-expected &
     caller_pid=$!
     logged '"active"' session_state
