@@ -43,7 +43,7 @@ fn user_packets() -> Vec<Vec<u8>> {
     let mut codec = opus();
     let mut payload = [0; ENCODED_FRAME_BYTES_MAX];
     let mut packet = |index: u32| {
-        let speaks = index / (HALF_S * FRAMES_PER_S) % 2 == 0;
+        let speaks = (index / (HALF_S * FRAMES_PER_S)).is_multiple_of(2);
         let pcm = if speaks { frames.next() } else { &[0.0; FULLBAND_FRAME] };
         let length = codec.encode(pcm, &mut payload).expect("a frame");
         payload[..length].to_vec()
