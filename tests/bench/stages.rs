@@ -8,6 +8,8 @@
 //! neighbours. 10 ms/s is 1 % of a core.
 #![expect(clippy::print_stdout, reason = "printing a table is what it is for")]
 
+mod whole;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,9 +21,15 @@ use antiphon::dsp::resample::Resampler;
 use antiphon::dsp::silero::SileroModel;
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::dsp::vad::{VoiceDetector, VoiceModel, WINDOW_SAMPLES};
-use antiphon::limits::FRAME_MS;
+use antiphon::limits::{
+    ENCODED_FRAME_BYTES_MAX, FRAME_MS, FULLBAND_FRAME, FULLBAND_HZ, WIDEBAND_HZ,
+};
 use antiphon::media::codec::{Codec, CodecError, Concealment};
 use antiphon::media::downlink::Downlink;
+use antiphon::media::opus::OpusCodec;
+use antiphon::rtp::jitter::{
+    Arrival, JitterBuffer, JitterSettings, Passage, Playhead, Pop, Redundancy,
+};
 use antiphon::time::SessionTime;
 
 const SPEECH: &[u8] = include_bytes!("../golden/silero/speech.ulaw");
@@ -29,6 +37,8 @@ const SPEECH: &[u8] = include_bytes!("../golden/silero/speech.ulaw");
 const RUN_S: u32 = 4;
 const RUNS: u32 = 7;
 const FRAMES_PER_S: u32 = 1_000 / FRAME_MS;
+/// Packets that the decoder is given, again and again.
+const SPEECH_PACKETS: usize = 250;
 
 /// One stage: a name, and what it does with the next 20 ms.
 struct Stage {
@@ -43,6 +53,11 @@ fn main() {
         if filter.as_ref().is_none_or(|filter| stage.name.contains(filter.as_str())) {
             println!("{:<44}{:>10.3}", stage.name, measure(&mut *stage.step));
         }
+    }
+    let is_wanted =
+        |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    if is_wanted("whole agent") {
+        whole::print();
     }
     if filter.is_none() {
         contention();
@@ -77,6 +92,9 @@ fn stages() -> Vec<Stage> {
     stages.push(downlink("sounding", true));
     stages.push(downlink("silent", false));
     stages.push(g711_both_ways());
+    stages.push(opus_encode());
+    stages.push(opus_decode());
+    stages.push(jitter_buffer());
     stages
 }
 
@@ -146,6 +164,66 @@ fn g711_both_ways() -> Stage {
         }
     };
     Stage { name: "g711 encode and decode".to_owned(), step: Box::new(step) }
+}
+
+fn opus() -> OpusCodec {
+    OpusCodec::new(WIDEBAND_HZ).expect("Opus")
+}
+
+fn opus_encode() -> Stage {
+    let mut frames = Frames::new(FULLBAND_HZ, 0.0);
+    let mut codec = opus();
+    let mut payload = [0; ENCODED_FRAME_BYTES_MAX];
+    let step = move || {
+        black_box(codec.encode(frames.next(), &mut payload).expect("a frame"));
+    };
+    Stage { name: "opus encode, 48 kHz".to_owned(), step: Box::new(step) }
+}
+
+fn opus_decode() -> Stage {
+    let packets = opus_packets(SPEECH_PACKETS);
+    let mut order = (0..packets.len()).cycle();
+    let mut codec = opus();
+    let mut pcm = [0.0; FULLBAND_FRAME];
+    let step = move || {
+        let packet = &packets[order.next().expect("they go on for ever")];
+        black_box(codec.decode(packet, &mut pcm).expect("a packet"));
+    };
+    Stage { name: "opus decode, 16 kHz".to_owned(), step: Box::new(step) }
+}
+
+/// So many packets of speech.
+fn opus_packets(count: usize) -> Vec<Vec<u8>> {
+    let mut frames = Frames::new(FULLBAND_HZ, 0.0);
+    let mut codec = opus();
+    let mut payload = [0; ENCODED_FRAME_BYTES_MAX];
+    let mut packet = || {
+        let length = codec.encode(frames.next(), &mut payload).expect("a frame");
+        payload[..length].to_vec()
+    };
+    (0..count).map(|_| packet()).collect()
+}
+
+/// One packet in and one out, every fifth of them 15 ms late.
+fn jitter_buffer() -> Stage {
+    let settings = JitterSettings::CONVERSATION;
+    let mut buffer = JitterBuffer::new(settings, FULLBAND_HZ, Redundancy::NextPacket);
+    let ticks = FULLBAND_FRAME as u32;
+    let payload = [0; 80];
+    let mut index = 0_u32;
+    let step = move || {
+        let (sequence, timestamp) = (index as u16, index.wrapping_mul(ticks));
+        let arrival = Arrival { sequence, timestamp, ticks, marker: false, payload: &payload };
+        let at_ms = u64::from(index * FRAME_MS);
+        let late_ms = if index.is_multiple_of(5) { 15 } else { 0 };
+        black_box(buffer.push(SessionTime::from_millis(at_ms + late_ms), &arrival))
+            .expect("in time");
+        index += 1;
+        let playhead = Playhead { ahead_ticks: 0, passage: Passage::Speech };
+        let slot = SessionTime::from_millis(at_ms + u64::from(FRAME_MS));
+        black_box(matches!(buffer.pop(slot, playhead), Pop::Frame { .. }));
+    };
+    Stage { name: "jitter buffer".to_owned(), step: Box::new(step) }
 }
 
 /// How many windows all cores together judge, by how many sessions they share: the reason for one
