@@ -41,10 +41,15 @@ pub enum ServerError {
     },
     #[error("{0}")]
     VoiceActivity(#[from] VadError),
-    #[error("agent `{agent}`: {source}")]
-    Backend { agent: String, source: BackendError },
+    #[error("{}", listed(.0))]
+    Backends(Vec<(String, BackendError)>),
     #[error("{0}; choose other media sockets with --udp and --tcp")]
     Media(#[from] BindError),
+}
+
+fn listed(errors: &[(String, BackendError)]) -> String {
+    let lines = errors.iter().map(|(agent, error)| format!("agent `{agent}`: {error}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 impl Server {

@@ -53,6 +53,13 @@ default_agent: b
 }
 
 #[test]
+fn agents_are_named_as_urls_can_name_them_and_speak_what_their_backend_can() {
+    assert!(mistakes("agents: {my agent: {backend: echo}}")[0].contains("letters, digits"));
+    assert!(mistakes("agents: {a: {language: de-DE}}")[0].contains("English only"));
+    assert!(parse("agents: {a: {language: de-DE, backend: echo}}").is_ok());
+}
+
+#[test]
 fn secrets_come_from_the_environment_and_are_missed_by_name() {
     let good = "ice_servers: {turn: [{urls: ['turn:t.example.com'], secret_env: TURN_SECRET}]}";
     assert_eq!(parse(good).expect("the variable is set").ice_servers.turn.len(), 1);

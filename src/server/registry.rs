@@ -17,7 +17,7 @@ use super::ServerError;
 use super::ids::random_id;
 use super::sessions::Sessions;
 use crate::agent::Agent;
-use crate::backend::{self, Backend, CallContext};
+use crate::backend::{self, Backend, BackendError, CallContext};
 use crate::call::event::EndReason;
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::silero::{Silero, SileroModel};
@@ -77,8 +77,16 @@ impl Registry {
             &config.runtime_dir.join("libonnxruntime.so"),
             &config.runtime_dir.join("silero_vad.onnx"),
         )?;
-        let agents = config.agents.iter().map(|(name, profile)| live(name, profile));
-        let agents = agents.collect::<Result<_, _>>()?;
+        let (mut agents, mut errors) = (BTreeMap::new(), Vec::new());
+        for (name, profile) in &config.agents {
+            match live(profile) {
+                Ok(agent) => drop(agents.insert(name.clone(), agent)),
+                Err(error) => errors.push((name.clone(), error)),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(ServerError::Backends(errors));
+        }
         let media = &config.media;
         let advertise = match media.advertise.as_slice() {
             [] => Advertise::Host,
@@ -289,22 +297,13 @@ fn patch_refusal(error: PatchError) -> Refusal {
     }
 }
 
-fn live(name: &str, profile: &AgentProfile) -> Result<(String, LiveAgent), ServerError> {
-    let made: Result<Arc<dyn Backend>, _> = match &profile.backend {
-        BackendConfig::Local(settings) => {
-            backend::local::Local::new(settings.clone()).map(|made| Arc::new(made) as _)
-        }
-        BackendConfig::Scripted(settings) => {
-            backend::scripted::Scripted::new(settings).map(|made| Arc::new(made) as _)
-        }
-        BackendConfig::Echo(settings) => {
-            backend::echo::Echo::new(settings.clone()).map(|made| Arc::new(made) as _)
-        }
+fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
+    let backend: Arc<dyn Backend> = match &profile.backend {
+        BackendConfig::Local(settings) => Arc::new(backend::local::Local::new(settings.clone())?),
+        BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
+        BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
     };
-    match made {
-        Ok(backend) => Ok((name.to_owned(), LiveAgent { profile: profile.clone(), backend })),
-        Err(source) => Err(ServerError::Backend { agent: name.to_owned(), source }),
-    }
+    Ok(LiveAgent { profile: profile.clone(), backend })
 }
 
 /// The registry as HTTP sees it; shared, because calls outlive the requests that made them.

@@ -29,11 +29,11 @@ pub struct LlmSettings {
     pub api_key: Option<String>,
     /// Tokens of one reply, 1 to 4 096, default 300: some two minutes of speech.
     pub tokens_max: u32,
-    /// To connect, 0.1 to 60 s, default 3 s.
+    /// To connect, 0.1 to 120 s, default 3 s.
     pub connect_timeout: Duration,
-    /// From the request to the first text, 0.1 to 300 s, default 20 s: a model may have to load.
+    /// From the request to the first text, 0.1 to 120 s, default 20 s: a model may have to load.
     pub first_token_timeout: Duration,
-    /// Between two pieces of text, 0.1 to 300 s, default 10 s.
+    /// Between two pieces of text, 0.1 to 120 s, default 10 s.
     pub stall_timeout: Duration,
 }
 

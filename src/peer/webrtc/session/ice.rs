@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    /// More candidates of the peer for ICE session `ufrag`, or for whichever is the newest. Those
+    /// More candidates of the peer for the newest ICE session. Those
     /// beyond the bound are passed over.
     pub(crate) fn handle_candidates(&mut self, now: Instant, candidates: &[Candidate]) {
         match &mut self.restart {
