@@ -70,7 +70,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("saphyr_parser::", &["src/yaml"]),
     ("libloading::", &["src/backend/local/"]),
     ("reqwest::", &["src/backend/local/", "client/peer/", "tests/"]),
-    ("std::env", &["src/config", "tests/", "client/peer/"]),
+    ("std::env::var", &["src/config", "tests/", "client/peer/"]),
+    ("env::var", &["src/config", "tests/", "client/peer/"]),
 ];
 
 /// The longest source file, in lines; beyond it a room wants a wall.
