@@ -58,7 +58,8 @@ struct ServeArgs {
     /// How long the user must be silent before the default agent takes the turn.
     #[arg(long, value_name = "MS")]
     silence_ms: Option<u32>,
-    /// Check the configuration and what it needs, then exit: status 0 if calls could be answered.
+    /// Check the configuration and that the engines, models and scripts it names load, then exit:
+    /// status 0 if they do, 78 if not. Ports and language models are not tried.
     #[arg(long)]
     check: bool,
     /// What is logged, such as `info` or `warn,antiphon=debug`.
@@ -99,8 +100,7 @@ fn serve(args: ServeArgs) -> Result<(), ExitCode> {
         let server =
             Server::bind(config).await.map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;
         if args.check {
-            print(&server.banner());
-            print("the configuration is good: calls could be answered");
+            print("the configuration is good (ports and language models were not tried)");
             return Ok(());
         }
         print(&server.banner());

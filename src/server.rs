@@ -14,7 +14,7 @@ use antiphon_signaling::{Limits, SignalingConfig};
 use tokio::net::TcpListener;
 
 use crate::backend::BackendError;
-use crate::config::Config;
+use crate::config::{BackendConfig, Config};
 use crate::dsp::silero::VadError;
 use crate::limits::DRAIN_GRACE;
 use crate::peer::BindError;
@@ -89,10 +89,16 @@ impl Server {
         let config = self.registry.config();
         let agent = &config.default_agent;
         let backend = config.agents[agent].backend.name();
-        let about = match backend {
-            "local" => "offline: PocketSphinx hears, flite speaks",
-            "scripted" => "plays a script",
-            _ => "says back what it heard",
+        let about = match &config.agents[agent].backend {
+            BackendConfig::Local(settings) => match &settings.llm {
+                None => "offline: PocketSphinx hears, flite speaks".to_owned(),
+                Some(llm) => format!(
+                    "PocketSphinx hears, {} at {} answers, flite speaks",
+                    llm.model, llm.url
+                ),
+            },
+            BackendConfig::Scripted(settings) => format!("plays {}", settings.script.display()),
+            BackendConfig::Echo(_) => "says back what it heard".to_owned(),
         };
         let names = config.agents.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let tcp = config.media.tcp.map_or_else(|| "off".to_owned(), |tcp| tcp.to_string());

@@ -72,7 +72,8 @@ impl Sessions {
     pub(crate) fn redeem(&self, now: SystemTime, token: &str) -> Result<Admission, Refusal> {
         let refused = || {
             Refusal::Unauthorized(
-                "the join token is unknown, expired or was used already; open a new session"
+                "the token is neither an access key nor a join token that is known, in time and \
+                 unused; check the key, or open a new session"
                     .to_owned(),
             )
         };
