@@ -126,6 +126,15 @@ impl Registry {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether new calls are refused because the server is about to stop.
+    fn draining(&self) -> Result<(), Refusal> {
+        if self.is_draining.load(Ordering::Relaxed) {
+            let problem = "the server is shutting down".to_owned();
+            return Err(Refusal::Busy { problem, retry_after: RETRY_AFTER });
+        }
+        Ok(())
+    }
+
     /// Ends every call and waits for them, at most `grace`.
     pub(super) async fn drain(&self, grace: Duration) {
         for call in &self.calls {
@@ -198,9 +207,14 @@ impl Registry {
             session.as_ref().is_none_or(|session| self.sessions.started(session, &call));
         self.calls.insert(call.clone(), Running { handle: handle.clone(), session });
         tokio::spawn(Arc::clone(self).watch(call.clone(), handle.clone(), place));
-        if !is_wanted || self.is_draining.load(Ordering::Relaxed) {
+        let refused = match (is_wanted, self.draining()) {
+            (true, Ok(())) => None,
+            (false, Ok(())) => Some(Refusal::NotFound("the session was closed".to_owned())),
+            (_, Err(draining)) => Some(draining),
+        };
+        if let Some(refusal) = refused {
             tokio::spawn(async move { handle.end(EndReason::Drained).await });
-            return Err(Refusal::NotFound("the session was closed".to_owned()));
+            return Err(refusal);
         }
         Ok(Answer { call, sdp: answered.sdp, etag: answered.etag })
     }
@@ -313,12 +327,7 @@ pub(super) struct Calls(pub(super) Arc<Registry>);
 impl Port for Calls {
     async fn answer(&self, offer: Offer) -> Result<Answer, Refusal> {
         let registry = &self.0;
-        if registry.is_draining.load(Ordering::Relaxed) {
-            return Err(Refusal::Busy {
-                problem: "the server is shutting down".to_owned(),
-                retry_after: RETRY_AFTER,
-            });
-        }
+        registry.draining()?;
         let Authority::JoinToken(token) = &offer.authority else {
             let agent = registry.agent_named(offer.agent.as_deref())?;
             return registry.start(&offer.sdp, agent, None);
@@ -384,9 +393,7 @@ impl Port for Calls {
 
     fn readiness(&self) -> Result<(), String> {
         let registry = &self.0;
-        if registry.is_draining.load(Ordering::Relaxed) {
-            return Err("the server is shutting down".to_owned());
-        }
+        registry.draining().map_err(|refusal| refusal.to_string())?;
         let (admitted, calls_max) =
             (registry.admitted.load(Ordering::Relaxed), registry.config.calls_max);
         if admitted >= calls_max {
