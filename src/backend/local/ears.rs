@@ -30,7 +30,7 @@ const FRAMES_PER_PARTIAL: usize = 12;
 /// would be heard worse. A fresh one is made when a call ends, when nobody waits for it.
 #[derive(Debug)]
 pub(super) struct Clinic {
-    library: Arc<PocketSphinx>,
+    engine: Arc<PocketSphinx>,
     model_dir: PathBuf,
     with_commands: bool,
     ready: Mutex<Vec<Pair>>,
@@ -102,22 +102,22 @@ impl Clinic {
         with_commands: bool,
         numbers: Recognisers,
     ) -> Result<Self, BackendError> {
-        let library = PocketSphinx::load()?;
+        let engine = PocketSphinx::load()?;
         let ready = Mutex::new(Vec::new());
         let busy = AtomicUsize::new(0);
-        let clinic = Self { library, model_dir, with_commands, ready, numbers, busy };
+        let clinic = Self { engine, model_dir, with_commands, ready, numbers, busy };
         let first = clinic.set_up()?;
         clinic.ready().push(first);
         Ok(clinic)
     }
 
     fn set_up(&self) -> Result<Pair, BackendError> {
-        let free = self.library.recogniser(&self.model_dir, &Vocabulary::Free)?;
+        let free = self.engine.recogniser(&self.model_dir, &Vocabulary::Free)?;
         let commands = match self.with_commands {
             true => {
                 let vocabulary =
                     Vocabulary::Grammar { jsgf: COMMANDS.to_owned(), words: words_of(&free)? };
-                Some(self.library.recogniser(&self.model_dir, &vocabulary)?)
+                Some(self.engine.recogniser(&self.model_dir, &vocabulary)?)
             }
             false => None,
         };

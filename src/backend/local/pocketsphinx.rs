@@ -57,7 +57,7 @@ pub(super) enum Vocabulary {
 /// One recogniser. It hears one utterance at a time.
 #[derive(Debug)]
 pub(super) struct Recogniser {
-    library: Arc<PocketSphinx>,
+    engine: Arc<PocketSphinx>,
     decoder: *mut Decoder,
     /// The decoder's configuration may point into these.
     _arguments: Vec<CString>,
@@ -130,7 +130,7 @@ impl PocketSphinx {
             let what = format!("model in {}", model_dir.display());
             return Err(missing(&what, "it does not load".to_owned()));
         }
-        let recogniser = Recogniser { library: Arc::clone(self), decoder, _arguments: arguments };
+        let recogniser = Recogniser { engine: Arc::clone(self), decoder, _arguments: arguments };
         if let Vocabulary::Grammar { jsgf, words } = vocabulary {
             recogniser.restrict(jsgf, words)?;
         }
@@ -160,7 +160,7 @@ impl PocketSphinx {
 impl Recogniser {
     fn restrict(&self, jsgf: &str, words: &[(String, String)]) -> Result<(), BackendError> {
         let refused = |what: &str| missing(what, "it is refused".to_owned());
-        let library = &self.library;
+        let library = &self.engine;
         let (name, jsgf) = (c"commands", c_string(jsgf.as_bytes())?);
         for (word, phones) in words {
             let (c_word, phones) = (c_string(word.as_bytes())?, c_string(phones.as_bytes())?);
@@ -182,7 +182,7 @@ impl Recogniser {
     /// Begins an utterance.
     pub(super) fn start(&mut self) -> Result<(), RecogniserFailed> {
         // SAFETY: the decoder is live and this is its only user.
-        succeeded(unsafe { (self.library.start_utt)(self.decoder) })
+        succeeded(unsafe { (self.engine.start_utt)(self.decoder) })
     }
 
     /// Hears some of the utterance: 16 kHz mono.
@@ -190,7 +190,7 @@ impl Recogniser {
         let (search_now, more_follows) = (0, 0);
         // SAFETY: as above; the slice is valid for its length and not kept.
         succeeded(unsafe {
-            (self.library.process_raw)(
+            (self.engine.process_raw)(
                 self.decoder,
                 pcm.as_ptr(),
                 pcm.len(),
@@ -203,14 +203,14 @@ impl Recogniser {
     /// Ends the utterance; [`Recogniser::words`] is then final.
     pub(super) fn finish(&mut self) -> Result<(), RecogniserFailed> {
         // SAFETY: the decoder is live and this is its only user.
-        succeeded(unsafe { (self.library.end_utt)(self.decoder) })
+        succeeded(unsafe { (self.engine.end_utt)(self.decoder) })
     }
 
     /// The words understood so far, in lower case; empty if none.
     pub(super) fn words(&mut self) -> String {
         // SAFETY: as above; the text belongs to the decoder and is copied at once.
         let text = unsafe {
-            let text = (self.library.get_hyp)(self.decoder, ptr::null_mut());
+            let text = (self.engine.get_hyp)(self.decoder, ptr::null_mut());
             if text.is_null() {
                 return String::new();
             }
@@ -230,12 +230,12 @@ impl Recogniser {
         // SAFETY: the decoder is live; the result is the caller's to free with the library's own
         // function, and is copied first.
         unsafe {
-            let phones = (self.library.lookup_word)(self.decoder, word.as_ptr());
+            let phones = (self.engine.lookup_word)(self.decoder, word.as_ptr());
             if phones.is_null() {
                 return None;
             }
             let copy = CStr::from_ptr(phones).to_string_lossy().into_owned();
-            (self.library.free_memory)(phones.cast());
+            (self.engine.free_memory)(phones.cast());
             Some(copy)
         }
     }
@@ -244,7 +244,7 @@ impl Recogniser {
 impl Drop for Recogniser {
     fn drop(&mut self) {
         // SAFETY: this was the decoder's only owner.
-        unsafe { (self.library.free)(self.decoder) };
+        unsafe { (self.engine.free)(self.decoder) };
     }
 }
 
