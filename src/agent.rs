@@ -260,6 +260,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     fn follow_call(&mut self) {
         while let Some(output) = self.call.poll_output() {
             match output {
+                Output::Decision(_) => {}
                 Output::Backend(command) => self.send_to_backend(BackendInput::Command(command)),
                 Output::ReleaseHeld => {
                     while let Some(pcm) = self.uplink.release() {

@@ -9,6 +9,7 @@
 //! sent frames, playout reports -----'
 //! ```
 
+pub mod echo_gate;
 mod effects;
 pub mod endpoint;
 pub mod event;
@@ -24,6 +25,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
+use crate::call::echo_gate::EchoGate;
 use crate::call::effects::Effects;
 use crate::call::endpoint::{Endpoint, Verdict};
 use crate::call::event::{
@@ -110,6 +112,7 @@ enum Phase {
 pub struct Call {
     settings: CallSettings,
     phase: Phase,
+    echo_gate: EchoGate,
     speech: Speech,
     endpoint: Endpoint,
     floor: Floor,
@@ -131,6 +134,7 @@ impl Call {
         effects.timers.arm(Timer::CallLength, SessionTime::ZERO + settings.call_max);
         Self {
             phase: Phase::Connecting,
+            echo_gate: EchoGate::default(),
             speech: Speech::new(settings.speech.clone()),
             endpoint: Endpoint::new(&settings.endpoint),
             floor: Floor::new(&settings),
@@ -161,7 +165,8 @@ impl Call {
         if self.phase != Phase::Open || self.muted {
             return Disposition::Drop;
         }
-        let change = self.speech.step(features);
+        let echo = self.echo_gate.step(features);
+        let change = self.speech.step(features, echo);
         if let Some(SpeechChange::Started { first }) = change {
             self.floor.speech_started(now, first, &mut self.effects);
         }
@@ -195,6 +200,7 @@ impl Call {
                 }
                 self.effects.client(ClientEvent::UserTranscript { turn, text, is_final });
             }
+            BackendEvent::TurnLooksComplete { .. } | BackendEvent::UserTurnEnded { .. } => {}
             BackendEvent::WantsToSpeak => self.backend_wants_to_speak = true,
             BackendEvent::Failed { message } => self.fail(now, message),
             BackendEvent::HangUp { reason } => {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use antiphon::call::event::{
-    BackendCommand, BackendEvent, ClientCommand, EchoVerdict, FrameFeatures, Generation, Output,
+    BackendCommand, BackendEvent, ClientCommand, EchoEvidence, FrameFeatures, Generation, Output,
     Playout, SentFrame, TurnId,
 };
 use antiphon::call::settings::CallSettings;
@@ -126,7 +126,12 @@ fn apply(call: &mut Call, now: &mut SessionTime, input: &Input) {
                 at: *now,
                 voice: f32::from(*voice) / 255.0,
                 level_dbfs: -20.0,
-                echo: if *echo { EchoVerdict::Certain } else { EchoVerdict::Clear },
+                pitch_hz: None,
+                echo: EchoEvidence {
+                    reference_dbfs: -20.0,
+                    likeness: if *echo { 1.0 } else { 0.0 },
+                    ..EchoEvidence::NONE
+                },
                 concealed: *concealed,
             };
             call.handle_frame(*now, &features);

@@ -87,13 +87,17 @@ impl Memory {
                 self.answer(generation, VecDeque::new());
                 self.events.push_back(BackendEvent::ReplyText { generation, text });
             }
-            BackendCommand::Greet { generation } | BackendCommand::Speak { generation } => {
+            BackendCommand::Greet { generation }
+            | BackendCommand::Speak { generation }
+            | BackendCommand::Say { generation, .. } => {
                 self.answer(generation, VecDeque::new());
             }
             BackendCommand::Cancel { generation, .. } => {
                 self.reply.take_if(|(current, _)| *current == generation);
             }
-            BackendCommand::Played { .. }
+            BackendCommand::Speculate { .. }
+            | BackendCommand::Withdraw { .. }
+            | BackendCommand::Played { .. }
             | BackendCommand::ToolResult { .. }
             | BackendCommand::Measured(_) => {}
         }

@@ -45,6 +45,58 @@ pub enum EchoVerdict {
     Certain,
 }
 
+impl EchoVerdict {
+    /// The name used in traces and on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+/// How far the echo canceller is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Canceller {
+    /// It does not run: the agent is not audible, or the client cancels by itself.
+    #[default]
+    Off,
+    /// It runs and has not found the echo's path yet, or lost it.
+    Searching,
+    /// It takes the echo away.
+    Converged,
+}
+
+/// What is known of the agent's own voice in one frame of the microphone: measurements, from which the
+/// conversation's echo gate makes its verdict.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EchoEvidence {
+    /// Level of what the agent sent, as far back as its echo would take to arrive; -127 dBFS where it
+    /// sent nothing.
+    pub reference_dbfs: f32,
+    /// Level of the microphone before cancellation; [`FrameFeatures::level_dbfs`] is the level after it.
+    pub captured_dbfs: f32,
+    /// How alike the microphone is to what the agent sent, at the delay at which they are most alike:
+    /// 0 nothing in common to 1 the same sound.
+    pub likeness: f32,
+    /// That delay, where it is known: from the moment of sending to the moment of hearing.
+    pub delay: Option<Duration>,
+    /// How far the canceller is.
+    pub canceller: Canceller,
+}
+
+impl EchoEvidence {
+    /// The agent is not audible.
+    pub const NONE: Self = Self {
+        reference_dbfs: -127.0,
+        captured_dbfs: -127.0,
+        likeness: 0.0,
+        delay: None,
+        canceller: Canceller::Off,
+    };
+}
+
 /// What is known of one 20 ms frame of the user's audio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FrameFeatures {
@@ -54,8 +106,10 @@ pub struct FrameFeatures {
     pub voice: f32,
     /// RMS level in dB relative to full scale, -127 for digital silence.
     pub level_dbfs: f32,
-    /// Whether it is the agent's own echo.
-    pub echo: EchoVerdict,
+    /// Fundamental frequency in Hz where the frame is voiced and it is known.
+    pub pitch_hz: Option<f32>,
+    /// What is known of the agent's own voice in it.
+    pub echo: EchoEvidence,
     /// The frame was made up because its packet was missing (PLC), or there was none to expect (DTX).
     pub concealed: bool,
 }
@@ -97,6 +151,29 @@ pub struct Playout {
 
 // ==== Call -> backend ====
 
+/// How it is known what the user heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeardSource {
+    /// The client reported what it played.
+    Reported,
+    /// Sent, less what is on its way by the measured round trip and in the client's buffer.
+    RoundTrip,
+    /// Sent, less what a client usually holds: the round trip is not known.
+    #[default]
+    Estimated,
+}
+
+impl HeardSource {
+    /// The name used in traces and on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::RoundTrip => "round-trip",
+            Self::Estimated => "estimated",
+        }
+    }
+}
+
 /// How much of a reply reached the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
@@ -104,6 +181,19 @@ pub struct Heard {
     pub duration: Duration,
     /// The text of that audio, cut at a word.
     pub text: String,
+    /// How this is known.
+    pub source: HeardSource,
+}
+
+/// One word of a reply and where its audio lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordTime {
+    /// The word, with the punctuation that belongs to it.
+    pub text: String,
+    /// Where its sound begins, counted from the reply's first sample.
+    pub start: Duration,
+    /// Where its sound ends.
+    pub end: Duration,
 }
 
 /// What the conversation asks of a backend. In order with the audio, in one channel.
@@ -116,12 +206,24 @@ pub enum BackendCommand {
     Speak { generation: Generation },
     /// The user began to speak; audio of this turn follows (pre-roll first).
     UserSpeechStarted { turn: TurnId },
-    /// The user's turn is over and all of its audio was sent: answer it, as `generation`.
+    /// The user's turn may be over, and all of its audio so far was sent: answer it ahead, as
+    /// `generation`. [`BackendCommand::UserTurnEnded`] with the same generation makes it count;
+    /// [`BackendCommand::Withdraw`] undoes it. Until then nothing of it may be visible outside: no
+    /// tool with side effects is run and no history is kept.
+    Speculate { turn: TurnId, generation: Generation },
+    /// The user went on speaking: the reply that was made ahead never happened, and the turn is open.
+    Withdraw { turn: TurnId, generation: Generation },
+    /// The user's turn is over and all of its audio was sent: answer it, as `generation`. A reply
+    /// that was made ahead as `generation` is the answer.
     UserTurnEnded { turn: TurnId, generation: Generation },
     /// The user typed this as a turn of its own: answer it, as `generation`.
     UserText { turn: TurnId, generation: Generation, text: String },
-    /// A turn was opened but nothing in it was meant for the agent: forget its audio.
+    /// A turn was opened but nothing in it was meant for the agent (a backchannel, a cough): forget its
+    /// audio. A reply that is being made goes on.
     UserTurnDismissed { turn: TurnId },
+    /// Say this, word for word, as `generation`: a prompt after a long silence. It is part of the
+    /// history like any reply. A backend that cannot speak a given text finishes the reply empty.
+    Say { generation: Generation, text: String },
     /// Stop making this reply. The history keeps only what was heard.
     Cancel { generation: Generation, heard: Heard },
     /// The reply was played to its end.
@@ -145,10 +247,20 @@ pub enum BackendEvent {
     /// [`BackendCommand::Speak`] once nobody holds the floor; asking again before that changes
     /// nothing.
     WantsToSpeak,
+    /// How likely the text of `turn` so far is a finished thought, 0 to 1: the text hook of the
+    /// semantic endpointer.
+    TurnLooksComplete { turn: TurnId, probability: f32 },
+    /// The backend's own endpointer says that the turn is over. Only heard where the backend decides.
+    UserTurnEnded { turn: TurnId },
+    /// The backend's own detector says that the user is interrupting this reply.
+    Interrupted { generation: Generation },
     /// Work on the reply began (a model was asked).
     ReplyStarted { generation: Generation },
     /// Text of the reply audio that follows, until the next `ReplyText`.
     ReplyText { generation: Generation, text: String },
+    /// When the words of the reply sound, in order; each time continues where the last one ended. Where
+    /// they come, they say what was heard; else the text is spread over the speech.
+    ReplyWords { generation: Generation, words: Vec<WordTime> },
     /// No more audio or text of this reply will come.
     ReplyFinished { generation: Generation },
     /// The reply asks for a function to be called. `arguments` is JSON text.
@@ -308,6 +420,25 @@ pub enum ClientEvent {
 
 // ==== Call -> agent ====
 
+/// Audio that the server has by itself, for when a backend has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clip {
+    /// Bridges a wait: "One moment."
+    Filler,
+    /// Ends one: "I am sorry, something went wrong."
+    Apology,
+}
+
+impl Clip {
+    /// The name used in traces and in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Filler => "filler",
+            Self::Apology => "apology",
+        }
+    }
+}
+
 /// What the conversation wants done with the reply audio in the downlink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DownlinkCommand {
@@ -321,6 +452,9 @@ pub enum DownlinkCommand {
     Flush,
     /// The reply is complete: `SentFrame::queued` reaching zero is its end.
     Finish { generation: Generation },
+    /// Play this ahead of the reply, whose audio waits for its end. Its frames belong to no reply. Without
+    /// such a clip nothing is played. [`DownlinkCommand::Flush`] ends it too.
+    Clip { clip: Clip },
 }
 
 /// Why a call ended.
@@ -338,15 +472,58 @@ pub enum EndReason {
     NotConnected,
     /// The longest permitted call was reached.
     TooLong,
+    /// The user said nothing for too long, in spite of being prompted.
+    Idle,
     /// The server is shutting down.
     Drained,
     /// A bug: the call's task panicked. Other calls go on.
     Internal,
 }
 
+/// What was decided about a possible interruption, and on what evidence. For traces, the flight
+/// recorder and its drawing; clients see the floor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// What was decided.
+    pub stage: Stage,
+    /// The reply that it is about.
+    pub generation: Generation,
+    /// The verdict on the frame that decided.
+    pub echo: EchoVerdict,
+    /// The voice probability of that frame.
+    pub voice: f32,
+}
+
+/// The stages of an interruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It may be one: the agent fades.
+    Suspected,
+    /// It is speech: the agent is silent, and the backend hears it.
+    Confirmed,
+    /// It is an interruption: the reply is cancelled.
+    Committed,
+    /// It was nothing: the reply plays on.
+    Dismissed,
+}
+
+impl Stage {
+    /// The name used in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Suspected => "suspected",
+            Self::Confirmed => "confirmed",
+            Self::Committed => "committed",
+            Self::Dismissed => "dismissed",
+        }
+    }
+}
+
 /// One thing that the conversation wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// Something was decided that changes nothing by itself.
+    Decision(Decision),
     Backend(BackendCommand),
     /// Send the held user audio to the backend, oldest first, before anything that follows.
     ReleaseHeld,

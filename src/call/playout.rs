@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use crate::call::event::{Heard, Playout};
+use crate::call::event::{Heard, HeardSource, Playout};
 use crate::limits::REPLY_TEXT_CHARS_MAX;
 use crate::time::SessionTime;
 
@@ -20,15 +20,6 @@ use crate::time::SessionTime;
 const SPEECH_PER_CHAR: Duration = Duration::from_millis(65);
 /// A playout report older than this no longer says where the client is.
 const REPORT_AGE_MAX: Duration = Duration::from_secs(2);
-
-/// How [`Ledger::heard`] knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeardSource {
-    /// The client reported it.
-    Reported,
-    /// Sent, less what is on its way and in the client's buffer.
-    Estimated,
-}
 
 /// The account of one reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +98,7 @@ impl Ledger {
     }
 
     /// What the user has heard by `now`, if audio takes `delay` from here to the user's ear.
-    pub fn heard(&self, now: SessionTime, delay: Duration) -> (Heard, HeardSource) {
+    pub fn heard(&self, now: SessionTime, delay: Duration) -> Heard {
         let (duration, source) = match self.report {
             Some(report) if now.since(report.at) <= REPORT_AGE_MAX => {
                 // The client has played on since it reported.
@@ -119,12 +110,16 @@ impl Ledger {
                 (self.arrived(now, delay).max(least), HeardSource::Estimated)
             }
         };
-        (Heard { duration, text: self.text_until(duration) }, source)
+        Heard { duration, text: self.text_until(duration), source }
     }
 
     /// What the user will have heard when everything sent was played: nothing can stop it now.
     pub fn heard_in_full(&self) -> Heard {
-        Heard { duration: self.sent, text: self.text_until(self.sent) }
+        let source = match self.report {
+            Some(_) => HeardSource::Reported,
+            None => HeardSource::Estimated,
+        };
+        Heard { duration: self.sent, text: self.text_until(self.sent), source }
     }
 
     fn arrived(&self, now: SessionTime, delay: Duration) -> Duration {
@@ -245,13 +240,13 @@ mod tests {
 
     #[test]
     fn without_reports_heard_is_sent_less_what_is_on_its_way() {
-        let (heard, source) = ledger(500).heard(at(10_000), ms(120));
-        assert_eq!((heard.duration, source), (ms(380), HeardSource::Estimated));
-        let (heard, _) = ledger(500).heard(at(10_050), ms(120));
+        let heard = ledger(500).heard(at(10_000), ms(120));
+        assert_eq!((heard.duration, heard.source), (ms(380), HeardSource::Estimated));
+        let heard = ledger(500).heard(at(10_050), ms(120));
         assert_eq!(heard.duration, ms(430), "what was on its way arrives");
-        let (heard, _) = ledger(500).heard(at(11_000), ms(120));
+        let heard = ledger(500).heard(at(11_000), ms(120));
         assert_eq!(heard.duration, ms(500), "no more than was sent");
-        let (heard, _) = ledger(60).heard(at(10_000), ms(120));
+        let heard = ledger(60).heard(at(10_000), ms(120));
         assert_eq!(heard.duration, ms(0));
     }
 
@@ -259,23 +254,23 @@ mod tests {
     fn reports_are_believed_up_to_what_was_sent() {
         let mut ledger = ledger(500);
         assert!(ledger.note_report(at(10_000), &report(ms(300))));
-        let (heard, source) = ledger.heard(at(10_100), ms(120));
-        assert_eq!((heard.duration, source), (ms(400), HeardSource::Reported));
-        assert_eq!(ledger.heard(at(10_900), ms(120)).0.duration, ms(500), "capped by sent");
+        let heard = ledger.heard(at(10_100), ms(120));
+        assert_eq!((heard.duration, heard.source), (ms(400), HeardSource::Reported));
+        assert_eq!(ledger.heard(at(10_900), ms(120)).duration, ms(500), "capped by sent");
         assert!(ledger.note_report(at(10_100), &report(ms(100))), "going back is no lie");
-        assert_eq!(ledger.heard(at(10_100), ms(120)).0.duration, ms(300), "but changes nothing");
+        assert_eq!(ledger.heard(at(10_100), ms(120)).duration, ms(300), "but changes nothing");
         assert!(!ledger.note_report(at(10_100), &report(ms(9_000))), "more than was sent");
-        assert_eq!(ledger.heard(at(10_100), ms(120)).0.duration, ms(500));
+        assert_eq!(ledger.heard(at(10_100), ms(120)).duration, ms(500));
         ledger.note_sent(at(10_100), Duration::ZERO);
-        assert_eq!(ledger.heard(at(10_100), ms(120)).0.duration, ms(500), "nor later on");
+        assert_eq!(ledger.heard(at(10_100), ms(120)).duration, ms(500), "nor later on");
     }
 
     #[test]
     fn an_old_report_is_only_a_lower_bound() {
         let mut ledger = ledger(500);
         ledger.note_report(at(7_000), &report(ms(450)));
-        let (heard, source) = ledger.heard(at(10_000), ms(120));
-        assert_eq!((heard.duration, source), (ms(450), HeardSource::Estimated));
+        let heard = ledger.heard(at(10_000), ms(120));
+        assert_eq!((heard.duration, heard.source), (ms(450), HeardSource::Estimated));
     }
 
     #[test]

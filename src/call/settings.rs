@@ -11,6 +11,12 @@ pub struct CallSettings {
     pub speech: SpeechSettings,
     /// When the user's turn is over.
     pub endpoint: EndpointSettings,
+    /// What it takes to interrupt the agent.
+    pub interruption: InterruptionSettings,
+    /// What is done while the backend keeps the user waiting.
+    pub wait: WaitSettings,
+    /// What is done while nobody speaks.
+    pub idle: IdleSettings,
     /// The longest turn of the user. A longer monologue is given to the backend in parts, of which
     /// only the last is answered. 5 s to 10 min, default 2 min.
     pub turn_max: Duration,
@@ -39,6 +45,9 @@ impl Default for CallSettings {
             greet: true,
             speech: SpeechSettings::default(),
             endpoint: EndpointSettings::default(),
+            interruption: InterruptionSettings::default(),
+            wait: WaitSettings::default(),
+            idle: IdleSettings::default(),
             turn_max: Duration::from_secs(120),
             reply_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(5),
@@ -94,4 +103,89 @@ impl Default for EndpointSettings {
     fn default() -> Self {
         Self { silence: Duration::from_millis(600) }
     }
+}
+
+/// Whether, and by what, the agent can be interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterruptionPolicy {
+    /// In stages: fade at once, hold the floor open while it is judged, and play on if it was nothing.
+    Staged,
+    /// Any speech that is not certainly echo ends the reply as soon as it is believed.
+    Immediate,
+    /// As `Staged`, but only so many words of the user commit, never the length of their speech.
+    /// Needs a backend that transcribes while the user speaks. 1 to 20.
+    Words(u32),
+    /// Not by speech. What the user says meanwhile is answered after the reply.
+    Never,
+}
+
+/// What it takes to interrupt the agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterruptionSettings {
+    /// The way it is judged. Default: staged.
+    pub policy: InterruptionPolicy,
+    /// Voice after which the agent falls silent for good and the backend is given what was said so far.
+    /// 40 to 1000 ms, default 120 ms.
+    pub confirm: Duration,
+    /// Voice after which it is an interruption without any words. 100 ms to 3 s, default 400 ms: longer
+    /// than most backchannels ("mhm", "right"), shorter than most sentences.
+    pub commit: Duration,
+    /// Silence after a short utterance that makes it a backchannel or a cough: the agent plays on.
+    /// 60 to 1000 ms, default 200 ms.
+    pub dismiss: Duration,
+    /// Words at the beginning of each reply that cannot be interrupted: who speaks there mostly has not
+    /// noticed yet that the agent began. 0 to 20, default 0.
+    pub first_words: u32,
+    /// A sentence of a reply that contains one of these cannot be interrupted (a legal notice, say).
+    /// Compared without regard to case. At most 50, default none.
+    pub protected: Vec<String>,
+    /// Words that do not take the floor by themselves. At most 200, default the usual English ones.
+    pub backchannels: Vec<String>,
+}
+
+impl Default for InterruptionSettings {
+    fn default() -> Self {
+        let backchannels = [
+            "mhm", "mm", "mmhm", "mm-hmm", "hmm", "hm", "uh-huh", "uhuh", "uh", "um", "ah", "oh",
+            "yeah", "yep", "yes", "right", "okay", "ok", "sure", "alright", "great", "good",
+            "nice", "cool", "wow", "really", "exactly", "true", "i", "see", "got", "it",
+        ];
+        Self {
+            policy: InterruptionPolicy::Staged,
+            confirm: Duration::from_millis(120),
+            commit: Duration::from_millis(400),
+            dismiss: Duration::from_millis(200),
+            first_words: 0,
+            protected: Vec::new(),
+            backchannels: backchannels.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// What is done while the backend keeps the user waiting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitSettings {
+    /// How long a reply may take before the filler clip is played, once a reply; `None`: never.
+    /// 0.3 to 30 s, default none.
+    pub filler: Option<Duration>,
+    /// Whether the apology clip is played when a reply failed or never came. Default: it is.
+    pub apologise: bool,
+}
+
+impl Default for WaitSettings {
+    fn default() -> Self {
+        Self { filler: None, apologise: true }
+    }
+}
+
+/// What is done while nobody speaks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdleSettings {
+    /// How long nobody may speak before the user is prompted, each time. `None`: for ever.
+    /// 2 s to 10 min, default none.
+    pub after: Option<Duration>,
+    /// What is said, the first time, the second time, and so on. At most 10, default none.
+    pub prompts: Vec<String>,
+    /// Whether the call ends when nobody spoke after the last prompt. Default: it does not.
+    pub hang_up: bool,
 }

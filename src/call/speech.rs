@@ -50,8 +50,11 @@ impl Speech {
     }
 
     /// Takes one frame into account.
-    pub fn step(&mut self, frame: &FrameFeatures) -> Option<SpeechChange> {
-        let begins = self.holds_voice(frame, self.settings.start_threshold) && !frame.concealed;
+    pub fn step(&mut self, frame: &FrameFeatures, echo: EchoVerdict) -> Option<SpeechChange> {
+        let is_own = echo == EchoVerdict::Certain;
+        let holds = |threshold| !is_own && self.holds_voice(frame, threshold);
+        let begins = holds(self.settings.start_threshold) && !frame.concealed;
+        let continues = holds(self.settings.stop_threshold);
         match self.state {
             State::Quiet if begins => self.confirm_or_speak(frame, frame.at - FRAME, 1, 0),
             State::Quiet => None,
@@ -63,7 +66,9 @@ impl Speech {
                 None
             }
             State::Starting { first, voiced, gaps } => self.confirm(first, voiced, gaps + 1),
-            State::Speaking { last, concealed } => self.step_speaking(frame, last, concealed),
+            State::Speaking { last, concealed } => {
+                self.step_speaking(frame, continues, last, concealed)
+            }
             State::Stopping { .. } if begins => {
                 self.state = State::Speaking { last: frame.at, concealed: 0 };
                 None
@@ -92,9 +97,7 @@ impl Speech {
     }
 
     fn holds_voice(&self, frame: &FrameFeatures, threshold: f32) -> bool {
-        frame.voice >= threshold
-            && frame.level_dbfs >= self.settings.floor_dbfs
-            && frame.echo != EchoVerdict::Certain
+        frame.voice >= threshold && frame.level_dbfs >= self.settings.floor_dbfs
     }
 
     const fn confirm(
@@ -124,11 +127,11 @@ impl Speech {
     fn step_speaking(
         &mut self,
         frame: &FrameFeatures,
+        continues: bool,
         last: SessionTime,
         concealed: u32,
     ) -> Option<SpeechChange> {
         let concealed = if frame.concealed { concealed + 1 } else { 0 };
-        let continues = self.holds_voice(frame, self.settings.stop_threshold);
         if continues && concealed <= CONCEALED_VOICE_MAX {
             self.state = State::Speaking { last: frame.at, concealed };
             return None;
@@ -153,10 +156,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::call::event::EchoEvidence;
+
+    fn step(speech: &mut Speech, kind: char, at: SessionTime) -> Option<SpeechChange> {
+        let (frame, echo) = frame(kind, at);
+        speech.step(&frame, echo)
+    }
 
     /// One character per frame: `v` voice, `.` silence, `-` between the thresholds, `c` concealed
     /// voice, `s` concealed silence, `e` certain echo, `l` likely echo, `q` voice below the floor.
-    fn frame(kind: char, at: SessionTime) -> FrameFeatures {
+    fn frame(kind: char, at: SessionTime) -> (FrameFeatures, EchoVerdict) {
         let voice = match kind {
             '.' | 's' => 0.0,
             '-' => 0.4,
@@ -168,7 +177,9 @@ mod tests {
             _ => EchoVerdict::Clear,
         };
         let level_dbfs = if kind == 'q' { -80.0 } else { -20.0 };
-        FrameFeatures { at, voice, level_dbfs, echo, concealed: matches!(kind, 'c' | 's') }
+        let concealed = matches!(kind, 'c' | 's');
+        let (pitch_hz, none) = (None, EchoEvidence::NONE);
+        (FrameFeatures { at, voice, level_dbfs, pitch_hz, echo: none, concealed }, echo)
     }
 
     /// `+first@decided` for a start, `-last@decided` for a stop, in frames.
@@ -178,7 +189,7 @@ mod tests {
         for (index, kind) in frames.chars().enumerate() {
             let at = SessionTime::from_millis(20 * (index as u64 + 1));
             let frames = |time: SessionTime| time.as_millis() / 20;
-            match speech.step(&frame(kind, at)) {
+            match step(&mut speech, kind, at) {
                 Some(SpeechChange::Started { first }) => {
                     changes.push(format!("+{}@{}", frames(first), frames(at)));
                 }
@@ -222,7 +233,7 @@ mod tests {
         let mut speech = Speech::new(SpeechSettings::default());
         let at = |index: u64| SessionTime::from_millis(20 * index);
         let started = |speech: &mut Speech, from: u64| {
-            (from..from + 3).find_map(|index| speech.step(&frame('v', at(index))))
+            (from..from + 3).find_map(|index| step(speech, 'v', at(index)))
         };
         assert!(matches!(started(&mut speech, 1), Some(SpeechChange::Started { .. })));
         assert_eq!(speech.last_voiced(), Some(at(3)));
@@ -236,7 +247,7 @@ mod tests {
     fn the_least_speech_of_one_frame_starts_at_once() {
         let speech_min = Duration::from_millis(20);
         let mut speech = Speech::new(SpeechSettings { speech_min, ..SpeechSettings::default() });
-        let change = speech.step(&frame('v', SessionTime::from_millis(20)));
+        let change = step(&mut speech, 'v', SessionTime::from_millis(20));
         assert_eq!(change, Some(SpeechChange::Started { first: SessionTime::ZERO }));
     }
 }

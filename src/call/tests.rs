@@ -48,8 +48,8 @@ impl Rig {
     pub(super) fn frame(&mut self, voice: f32) -> Disposition {
         self.now += FRAME;
         let (at, level_dbfs) = (self.now, if voice > 0.0 { -20.0 } else { -127.0 });
-        let echo = EchoVerdict::Clear;
-        let features = FrameFeatures { at, voice, level_dbfs, echo, concealed: false };
+        let (pitch_hz, echo) = (None, EchoEvidence::NONE);
+        let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed: false };
         let mut disposition = Disposition::Drop;
         self.act(|call, now| disposition = call.handle_frame(now, &features));
         self.act(Call::handle_timeout);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::call::event::{
-    BackendCommand, ClientEvent, DownlinkCommand, EndReason, Heard, Output, TurnMetrics,
+    BackendCommand, ClientEvent, Decision, DownlinkCommand, EndReason, Heard, Output, TurnMetrics,
 };
 use crate::time::SessionTime;
 
@@ -30,6 +30,7 @@ impl Trace {
     /// Adds an output of the conversation.
     pub fn output(&mut self, at: SessionTime, output: &Output) {
         match output {
+            Output::Decision(decision) => self.decision(at, decision),
             Output::Backend(command) => self.command(at, command),
             Output::ReleaseHeld => self.note(at, "  release-held"),
             Output::Downlink(command) => self.downlink(at, *command),
@@ -38,12 +39,25 @@ impl Trace {
         }
     }
 
+    /// Adds a decision.
+    pub fn decision(&mut self, at: SessionTime, decision: &Decision) {
+        let Decision { stage, generation, echo, voice } = decision;
+        let (stage, echo) = (stage.name(), echo.name());
+        self.note(at, &format!("  {stage} {generation} echo={echo} voice={voice:.2}"));
+    }
+
     /// Adds a command to the backend.
     pub fn command(&mut self, at: SessionTime, command: &BackendCommand) {
         let line = match command {
             BackendCommand::Greet { generation } => format!("greet {generation}"),
             BackendCommand::Speak { generation } => format!("speak {generation}"),
             BackendCommand::UserSpeechStarted { turn } => format!("speech-started {turn}"),
+            BackendCommand::Speculate { turn, generation } => {
+                format!("speculate {turn} {generation}")
+            }
+            BackendCommand::Withdraw { turn, generation } => {
+                format!("withdraw {turn} {generation}")
+            }
             BackendCommand::UserTurnEnded { turn, generation } => {
                 format!("turn-ended {turn} {generation}")
             }
@@ -51,6 +65,9 @@ impl Trace {
                 format!("text {turn} {generation} words={}", words(text))
             }
             BackendCommand::UserTurnDismissed { turn } => format!("dismissed {turn}"),
+            BackendCommand::Say { generation, text } => {
+                format!("say {generation} words={}", words(text))
+            }
             BackendCommand::Cancel { generation, heard } => {
                 format!("cancel {generation} {}", shown(heard))
             }
@@ -101,6 +118,7 @@ impl Trace {
             DownlinkCommand::Resume => "resume".to_owned(),
             DownlinkCommand::Flush => "flush".to_owned(),
             DownlinkCommand::Finish { generation } => format!("finish {generation}"),
+            DownlinkCommand::Clip { clip } => format!("clip {}", clip.name()),
         };
         self.note(at, &format!("  downlink {line}"));
     }
@@ -114,6 +132,7 @@ impl Trace {
             EndReason::PeerLost => "peer-lost",
             EndReason::NotConnected => "not-connected",
             EndReason::TooLong => "too-long",
+            EndReason::Idle => "idle",
             EndReason::Drained => "drained",
             EndReason::Internal => "internal",
         };

@@ -204,6 +204,7 @@ impl Downlink {
                     reply.finished = true;
                 }
             }
+            DownlinkCommand::Clip { .. } => {}
         }
     }
 

@@ -15,7 +15,7 @@ mod decoded;
 mod filler;
 mod held;
 
-use crate::call::event::{EchoVerdict, FrameFeatures};
+use crate::call::event::{EchoEvidence, FrameFeatures};
 pub use crate::dsp::denoise::DenoiseMode as NoiseSuppression;
 use crate::dsp::level;
 use crate::dsp::vad::VoiceModel;
@@ -181,9 +181,8 @@ impl<V: VoiceModel> Uplink<V> {
         let concealed = made_up > self.frame.len() / 2;
         self.stats.frames += 1;
         self.stats.frames_concealed += u64::from(concealed);
-        // Whose voice it is, is judged where the agent's own is known.
-        let echo = EchoVerdict::Clear;
-        let features = FrameFeatures { at, voice, level_dbfs, echo, concealed };
+        let (pitch_hz, echo) = (None, EchoEvidence::NONE);
+        let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed };
         Some(UplinkFrame { features, pcm })
     }
 

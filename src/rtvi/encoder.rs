@@ -176,6 +176,7 @@ impl Encoder {
             generation: generation.0,
             heard_ms: millis(heard.duration),
             text: clipped(&heard.text),
+            source: heard.source.name(),
             interrupted,
         }));
     }

@@ -128,7 +128,7 @@ pub(super) struct Metric {
 pub(super) enum ServerMessage<'a> {
     Floor { state: &'static str, turn: u32, generation: u32, at_ms: u64 },
     Turn(TurnTimes),
-    Heard { generation: u32, heard_ms: f64, text: &'a str, interrupted: bool },
+    Heard { generation: u32, heard_ms: f64, text: &'a str, source: &'static str, interrupted: bool },
 }
 
 /// [`TurnMetrics`] in milliseconds after the end of the user's speech. A step that did not happen is

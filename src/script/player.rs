@@ -121,7 +121,7 @@ impl Player {
             BackendCommand::Greet { generation } => {
                 self.begin(now, generation, None, Steps::Greeting);
             }
-            BackendCommand::Speak { generation } => {
+            BackendCommand::Speak { generation } | BackendCommand::Say { generation, .. } => {
                 self.begin(now, generation, None, Steps::None);
             }
             BackendCommand::UserSpeechStarted { turn } => {
@@ -152,7 +152,10 @@ impl Player {
                     reply.not_before = now;
                 }
             }
-            BackendCommand::Played { .. } | BackendCommand::Measured(_) => {}
+            BackendCommand::Speculate { .. }
+            | BackendCommand::Withdraw { .. }
+            | BackendCommand::Played { .. }
+            | BackendCommand::Measured(_) => {}
         }
     }
 

@@ -84,9 +84,9 @@ impl SimBackend {
         command: &BackendCommand,
     ) -> Vec<(SessionTime, Made)> {
         match command {
-            BackendCommand::Greet { generation } | BackendCommand::Speak { generation } => {
-                self.answer(now, *generation, None)
-            }
+            BackendCommand::Greet { generation }
+            | BackendCommand::Speak { generation }
+            | BackendCommand::Say { generation, .. } => self.answer(now, *generation, None),
             BackendCommand::UserTurnEnded { turn, generation } => {
                 self.answer(now, *generation, Some(*turn))
             }
@@ -101,6 +101,8 @@ impl SimBackend {
                 Vec::new()
             }
             BackendCommand::UserSpeechStarted { .. }
+            | BackendCommand::Speculate { .. }
+            | BackendCommand::Withdraw { .. }
             | BackendCommand::Played { .. }
             | BackendCommand::ToolResult { .. }
             | BackendCommand::Measured(_) => Vec::new(),

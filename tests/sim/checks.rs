@@ -107,7 +107,9 @@ impl Checks {
                 self.turn_opens(*turn);
                 self.reply_opens(*generation);
             }
-            BackendCommand::Greet { generation } | BackendCommand::Speak { generation } => {
+            BackendCommand::Greet { generation }
+            | BackendCommand::Speak { generation }
+            | BackendCommand::Say { generation, .. } => {
                 self.reply_opens(*generation);
             }
             BackendCommand::Cancel { generation, heard }
@@ -117,7 +119,9 @@ impl Checks {
                 let steps = [metrics.endpoint, metrics.transcript, metrics.first_audio];
                 assert!(steps.iter().flatten().all(|step| *step <= packet), "{metrics:?}");
             }
-            BackendCommand::ToolResult { .. } => {}
+            BackendCommand::Speculate { .. }
+            | BackendCommand::Withdraw { .. }
+            | BackendCommand::ToolResult { .. } => {}
         }
     }
 

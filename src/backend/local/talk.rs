@@ -132,7 +132,14 @@ impl Talk {
                 }
                 Ok(())
             }
-            BackendCommand::ToolResult { .. } => Ok(()),
+            BackendCommand::Say { generation, text } => {
+                self.begin(generation);
+                self.say(Answer { text, hang_up: false });
+                Ok(())
+            }
+            BackendCommand::Speculate { .. }
+            | BackendCommand::Withdraw { .. }
+            | BackendCommand::ToolResult { .. } => Ok(()),
         };
         if asked.is_err() {
             self.fail("the speech recogniser does not keep up".to_owned());

@@ -272,7 +272,11 @@ async fn a_model_is_spoken_by_sentences_and_told_what_was_heard() {
     }
     let (audio, _) = read_until(&mut session, finished(1)).await;
     assert!(samples(&audio).len() > 16_000);
-    let heard = Heard { duration: Duration::from_secs(1), text: "Sure. This is".to_owned() };
+    let heard = Heard {
+        duration: Duration::from_secs(1),
+        text: "Sure. This is".to_owned(),
+        ..Heard::default()
+    };
     let cancel = BackendCommand::Cancel { generation: Generation(1), heard };
     within(session.input.send(BackendInput::Command(cancel))).await.expect("the session lives");
     type_in(&session, 2, "stop").await;

@@ -7,10 +7,11 @@ use super::{Floor, State};
 use crate::call::Timer;
 use crate::call::effects::Effects;
 use crate::call::event::{
-    BackendCommand, BackendEvent, ClientEvent, DownlinkCommand, Generation, Playout, SentFrame,
+    BackendCommand, BackendEvent, ClientEvent, DownlinkCommand, Generation, HeardSource, Playout,
+    SentFrame,
 };
 use crate::call::metrics::TurnClock;
-use crate::call::playout::{HeardSource, Ledger};
+use crate::call::playout::Ledger;
 use crate::time::SessionTime;
 
 /// Level from which a sent frame is heard as sound. Room noise in a recorded voice is below it.
@@ -42,10 +43,10 @@ impl Reply {
     /// Tells everybody that it ends here, `delay` before the user has heard all that was sent.
     pub(super) fn cancel(self, now: SessionTime, delay: Duration, effects: &mut Effects) {
         let generation = self.generation;
-        let (heard, source) = self.ledger.heard(now, delay);
-        match source {
+        let heard = self.ledger.heard(now, delay);
+        match heard.source {
             HeardSource::Reported => effects.stats.heard_reported += 1,
-            HeardSource::Estimated => effects.stats.heard_estimated += 1,
+            HeardSource::RoundTrip | HeardSource::Estimated => effects.stats.heard_estimated += 1,
         }
         if !self.ledger.queued().is_zero() {
             effects.downlink(DownlinkCommand::Flush);
@@ -147,8 +148,11 @@ impl Floor {
                 effects.complain(message);
                 self.finish(now, effects);
             }
+            BackendEvent::ReplyWords { .. } | BackendEvent::Interrupted { .. } => {}
             BackendEvent::Ready
             | BackendEvent::UserTranscript { .. }
+            | BackendEvent::TurnLooksComplete { .. }
+            | BackendEvent::UserTurnEnded { .. }
             | BackendEvent::WantsToSpeak
             | BackendEvent::Failed { .. }
             | BackendEvent::HangUp { .. } => {}
@@ -250,11 +254,15 @@ const fn generation_of(event: &BackendEvent) -> Option<Generation> {
     match event {
         BackendEvent::ReplyStarted { generation }
         | BackendEvent::ReplyText { generation, .. }
+        | BackendEvent::ReplyWords { generation, .. }
+        | BackendEvent::Interrupted { generation }
         | BackendEvent::ReplyFinished { generation }
         | BackendEvent::ReplyFailed { generation, .. }
         | BackendEvent::ToolCall { generation, .. } => Some(*generation),
         BackendEvent::Ready
         | BackendEvent::UserTranscript { .. }
+        | BackendEvent::TurnLooksComplete { .. }
+        | BackendEvent::UserTurnEnded { .. }
         | BackendEvent::WantsToSpeak
         | BackendEvent::Failed { .. }
         | BackendEvent::HangUp { .. } => None,

@@ -256,7 +256,7 @@ fn a_silent_reply_is_played_and_nobody_is_said_to_speak() {
     rig.sent(1, -127.0, 20);
     rig.backend(BackendEvent::ReplyFinished { generation: Generation(1) });
     rig.sent(1, -127.0, 0);
-    let heard = Heard { duration: ms(40), text: String::new() };
+    let heard = Heard { duration: ms(40), ..Heard::default() };
     let played = BackendCommand::Played { generation: Generation(1), heard };
     assert_eq!(rig.commands().last(), Some(&played));
     let spoke = |output: &Output| {

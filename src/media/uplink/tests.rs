@@ -111,7 +111,7 @@ fn speech_and_silence_are_told_apart() {
     assert!(voices[35..60].iter().all(|frame| frame.voice > 0.8), "{:?}", &voices[35..60]);
     assert!((-18.0..-14.0).contains(&voices[50].level_dbfs), "{}", voices[50].level_dbfs);
     assert!(voices[80..].iter().all(|frame| frame.voice < 0.1));
-    assert!(voices.iter().all(|frame| !frame.concealed && frame.echo == EchoVerdict::Clear));
+    assert!(voices.iter().all(|frame| !frame.concealed && frame.echo == EchoEvidence::NONE));
     assert_eq!(voices[10].at, at(220));
 }
 

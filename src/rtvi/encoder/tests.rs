@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
-use crate::call::event::{FloorState, TurnId};
+use crate::call::event::{FloorState, HeardSource, TurnId};
 use crate::limits::MESSAGE_TEXT_CHARS_MAX;
 use crate::time::SessionTime;
 
@@ -29,7 +29,11 @@ fn reply_text(generation: u32, text: &str) -> ClientEvent {
 }
 
 fn stopped(generation: u32, interrupted: bool, heard_ms: u64, text: &str) -> ClientEvent {
-    let heard = Heard { duration: Duration::from_millis(heard_ms), text: text.to_owned() };
+    let heard = Heard {
+        duration: Duration::from_millis(heard_ms),
+        text: text.to_owned(),
+        source: HeardSource::Reported,
+    };
     ClientEvent::BotStoppedSpeaking { generation: Generation(generation), interrupted, heard }
 }
 
@@ -92,7 +96,7 @@ fn a_turn_is_told_from_the_first_word_to_the_last_packet() {
             {"type":"bot-output","data":{"text":"It is noon. ","segment_id":1,"will_be_spoken":true,"spoken_status":"completed","aggregated_by":"sentence"}}
             {"type":"bot-output","data":{"text":"Good night.","segment_id":2,"will_be_spoken":true,"spoken_status":"completed","aggregated_by":"sentence"}}
             {"type":"bot-stopped-speaking"}
-            {"type":"server-message","data":{"type":"heard","generation":2,"heard_ms":2100.0,"text":"It is noon. Good night.","interrupted":false}}"#]],
+            {"type":"server-message","data":{"type":"heard","generation":2,"heard_ms":2100.0,"text":"It is noon. Good night.","source":"reported","interrupted":false}}"#]],
     );
 }
 
@@ -124,7 +128,7 @@ fn an_interrupted_reply_says_which_words_were_heard() {
             {"type":"bot-output","data":{"text":"One two.","segment_id":1,"will_be_spoken":true,"spoken_status":"completed","aggregated_by":"sentence"}}
             {"type":"bot-output","data":{"text":"Three four.","segment_id":2,"will_be_spoken":true,"spoken_status":"in-progress","spoken_progress":{"accumulated_text":"Three","remaining_text":" four."},"aggregated_by":"sentence"}}
             {"type":"bot-stopped-speaking"}
-            {"type":"server-message","data":{"type":"heard","generation":4,"heard_ms":1320.0,"text":"One two. Three","interrupted":true}}"#]],
+            {"type":"server-message","data":{"type":"heard","generation":4,"heard_ms":1320.0,"text":"One two. Three","source":"reported","interrupted":true}}"#]],
     );
 }
 

@@ -145,7 +145,11 @@ fn it_talks_about_what_was_said_heard_and_measured() {
     assert_eq!(dialogue.greet().text, "Good day.");
     assert_eq!(ask(&mut dialogue, "say it again"), "Good day.");
     assert_eq!(ask(&mut dialogue, "what did i say"), "I understood: say it again.");
-    let heard = Heard { duration: Duration::from_secs(1), text: "I understood".to_owned() };
+    let heard = Heard {
+        duration: Duration::from_secs(1),
+        text: "I understood".to_owned(),
+        ..Heard::default()
+    };
     dialogue.handle_heard(heard);
     let seen = ask(&mut dialogue, "what did i hear");
     assert_eq!(seen, "Of my last answer you heard: I understood");
