@@ -19,7 +19,7 @@ use crate::call::event::{
 use crate::call::settings::CallSettings;
 use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
-use crate::limits::WIDEBAND_FRAME;
+use crate::limits::{FRAME_MS, WIDEBAND_FRAME};
 use crate::media::codec::Codec;
 use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
@@ -91,6 +91,9 @@ pub struct AgentStats {
     /// The agent's audio.
     pub downlink: DownlinkStats,
 }
+
+/// A frame of a reply below this is a pause between words: -50 dBFS.
+const SPEECH_RMS: f32 = 103.6;
 
 /// One call: the user's audio in, the conversation, the agent's audio out.
 #[derive(Debug)]
@@ -165,7 +168,11 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             return;
         }
         match self.downlink.push(generation, sample_rate_hz, pcm) {
-            Ok(()) => self.call.handle_reply_audio(now, generation, length(pcm, sample_rate_hz)),
+            Ok(()) => {
+                let speech = speech(pcm, sample_rate_hz);
+                let length = length(pcm.len(), sample_rate_hz);
+                self.call.handle_reply_audio(now, generation, length, speech);
+            }
             Err(rejected) => {
                 let message = refusal(rejected).to_owned();
                 self.call.handle_backend(now, BackendEvent::ReplyFailed { generation, message });
@@ -252,6 +259,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
                 self.send_to_backend(BackendInput::Audio(PcmFrame([0; WIDEBAND_FRAME])));
             }
             Disposition::Hold => self.uplink.hold(frame.pcm, Keep::PreRoll),
+            Disposition::HoldAll => self.uplink.hold(frame.pcm, Keep::Contested),
             Disposition::Drop => self.uplink.forget_held(),
         }
     }
@@ -283,9 +291,20 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
 }
 
 /// How long audio lasts, to the nanosecond below.
-fn length(pcm: &[i16], sample_rate_hz: u32) -> Duration {
-    let nanos = pcm.len() as u64 * 1_000_000_000 / u64::from(sample_rate_hz.max(1));
+fn length(samples: usize, sample_rate_hz: u32) -> Duration {
+    let nanos = samples as u64 * 1_000_000_000 / u64::from(sample_rate_hz.max(1));
     Duration::from_nanos(nanos)
+}
+
+/// How much of it is sound, in frames: its text is spread over that.
+fn speech(pcm: &[i16], sample_rate_hz: u32) -> Duration {
+    let frame = (sample_rate_hz / 1_000 * FRAME_MS).max(1) as usize;
+    let is_sound = |frame: &&[i16]| {
+        let power: f32 = frame.iter().map(|sample| f32::from(*sample).powi(2)).sum();
+        power / frame.len() as f32 >= SPEECH_RMS * SPEECH_RMS
+    };
+    let samples = pcm.chunks(frame).filter(is_sound).map(<[i16]>::len).sum();
+    length(samples, sample_rate_hz)
 }
 
 /// Why a reply cannot go on whose audio the downlink refused.

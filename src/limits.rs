@@ -44,8 +44,9 @@ pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_500;
 /// User audio kept while it is not known whether it is speech, so that the first phoneme is not cut.
 /// The oldest is overwritten.
 pub const PRE_ROLL_MS: u32 = 500;
-/// User audio held back while an interruption is being judged, at most. The oldest is overwritten.
-pub const HELD_MS_MAX: u32 = 3_000;
+/// User audio held back while an interruption is being judged, or the agent may not be interrupted, at
+/// most. The oldest is overwritten.
+pub const HELD_MS_MAX: u32 = 8_000;
 /// Uplink slots made up for when the driver wakes late. Older ones are skipped, counted.
 pub const UPLINK_BEHIND_MS_MAX: u32 = 1_000;
 /// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
@@ -63,9 +64,9 @@ pub const ENCODED_FRAME_BYTES_MAX: usize = 640;
 /// Datagrams waiting for one call. Two seconds of media; a full queue drops the datagram, counted,
 /// as a full socket buffer would.
 pub const CALL_DATAGRAMS_MAX: usize = 256;
-/// Frames and commands waiting for a backend: about 5 s of audio. Full means that the backend is
+/// Frames and commands waiting for a backend: about 10 s of audio. Full means that the backend is
 /// stuck; the call is told so with an error value.
-pub const BACKEND_INPUT_MAX: usize = 256;
+pub const BACKEND_INPUT_MAX: usize = 512;
 /// Messages from a backend waiting for the call. A full queue makes the backend wait.
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
@@ -128,6 +129,12 @@ pub const USER_TEXT_CHARS_MAX: usize = 4_000;
 pub const WAITING_TEXTS_MAX: usize = 8;
 /// Telephone keys collected into one turn. One more ends the turn with those pressed so far.
 pub const KEYS_MAX: usize = 32;
+/// What a client would be told of a reply that is made ahead, kept until the turn is over. More is not
+/// told, counted.
+pub const AHEAD_EVENTS_MAX: usize = 256;
+/// Pieces of a reply between which its speech is denser or sparser, kept to spread its text over the
+/// speech. Further audio counts as part of the last one.
+pub const SPEECH_PIECES_MAX: usize = 2_048;
 /// Characters of one reply's text kept to say what of it was heard: half an hour of speech. The
 /// rest is passed on and not kept, counted.
 pub const REPLY_TEXT_CHARS_MAX: usize = 32_000;

@@ -141,7 +141,7 @@ fn apply(call: &mut Call, now: &mut SessionTime, input: &Input) {
         Input::Audio { generation, millis } => {
             if call.admits(reply(generation)) {
                 let duration = Duration::from_millis(u64::from(*millis));
-                call.handle_reply_audio(*now, reply(generation), duration);
+                call.handle_reply_audio(*now, reply(generation), duration, duration / 2);
             }
         }
         Input::Sent { generation, is_loud, queued_ms } => {

@@ -20,6 +20,8 @@ use crate::time::SessionTime;
 pub enum Verdict {
     /// The turn is over.
     Over,
+    /// It may be over: a reply may be begun ahead. Ask again then.
+    Speculate(SessionTime),
     /// Voice was just noticed; ask again then.
     AskAgain(SessionTime),
 }

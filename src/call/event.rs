@@ -45,8 +45,11 @@ pub enum Disposition {
     Forward,
     /// Send as much silence instead: the backend needs a stream without a gap.
     ForwardSilence,
-    /// Keep it in the held ring; [`Output::ReleaseHeld`] sends it on later, in order.
+    /// Keep it in the held ring as pre-roll, the last half second; [`Output::ReleaseHeld`] sends it on
+    /// later, in order.
     Hold,
+    /// Keep all of it, as far as the ring goes: the user is speaking and it is not decided to whom.
+    HoldAll,
     /// Forget it: the user is muted.
     Drop,
 }

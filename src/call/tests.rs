@@ -2,6 +2,7 @@
 //! exact times.
 
 mod every_event;
+mod interruptions;
 mod rows;
 
 use std::time::Duration;
@@ -29,7 +30,11 @@ impl Rig {
 
     /// A call whose agent waits to be spoken to, with its backend ready.
     pub(super) fn silent() -> Self {
-        let mut rig = Self::new(CallSettings { greet: false, ..CallSettings::default() });
+        Self::silent_with(CallSettings { greet: false, ..CallSettings::default() })
+    }
+
+    pub(super) fn silent_with(settings: CallSettings) -> Self {
+        let mut rig = Self::new(settings);
         rig.call.handle_connected(rig.now);
         rig.backend(BackendEvent::Ready);
         rig
@@ -96,7 +101,8 @@ impl Rig {
         let generation = Generation(generation);
         self.act(|call, now| {
             if call.admits(generation) {
-                call.handle_reply_audio(now, generation, Duration::from_millis(millis));
+                let duration = Duration::from_millis(millis);
+                call.handle_reply_audio(now, generation, duration, duration);
             }
         });
     }
@@ -141,7 +147,7 @@ impl Rig {
             FloorState::Settling => is_armed(Timer::Turn) && is_armed(Timer::Endpoint),
             FloorState::Thinking => is_armed(Timer::Reply) || is_armed(Timer::BackendSetup),
             FloorState::Agent => is_armed(Timer::Stall),
-            FloorState::Contested | FloorState::Yielding => false,
+            FloorState::Contested | FloorState::Yielding => is_armed(Timer::Contest),
         };
         assert!(waits, "{} can wait for ever", self.state());
         if self.state() == "closing" {

@@ -157,7 +157,7 @@ impl Checks {
             FloorState::Settling => is_armed(Timer::Turn) && is_armed(Timer::Endpoint),
             FloorState::Thinking => is_armed(Timer::Reply) || is_armed(Timer::BackendSetup),
             FloorState::Agent => self.open_reply.is_some() && is_armed(Timer::Stall),
-            FloorState::Contested | FloorState::Yielding => false,
+            FloorState::Contested | FloorState::Yielding => is_armed(Timer::Contest),
         };
         assert!(can_end, "{} can last for ever", call.floor().name());
     }
