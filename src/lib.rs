@@ -73,9 +73,9 @@
 //!
 //! # Seams
 //!
-//! What interruptions and backends still to come will need is in the vocabulary before anything produces it:
-//! the echo verdicts beyond `Clear`, the floor states `Contested` and `Yielding`, the downlink's `Pause` and
-//! `Resume`, and `Disposition::ForwardSilence`. Each has its meaning and its tests where it is consumed.
+//! What backends still to come will need is in the vocabulary before anything produces it:
+//! `Disposition::ForwardSilence`, for a provider that wants a stream without a gap. It has its meaning and
+//! its tests where it is consumed.
 //!
 //! # Two walks
 //!
@@ -88,11 +88,17 @@
 //! roll), or drop it. Forwarded frames go into the bounded channel of the backend; a full one means that
 //! the backend is stuck, and the call is told so with a value.
 //!
-//! **An interruption.** The user speaks during the agent's turn. Once the voice has lasted the configured
-//! time, the floor commits: the downlink fades within a frame and forgets what was queued, the backend is
-//! told to cancel the reply and how much of it was heard, the held pre-roll is released to it ahead of what
-//! follows, and the floor is the user's. Whatever the backend still sends of that reply carries an old
-//! generation.
+//! **An interruption.** The user makes a sound during the agent's turn. Its frames carry measurements of
+//! the agent's own voice in them, from which the echo gate makes its verdict: certain echo goes no further.
+//! With the first voiced frame the floor is `Contested`: the downlink fades within a frame and keeps its
+//! tail, and nobody else knows. Voice goes on: `Yielding`; the backend is given what was held since, as a
+//! turn that may come to nothing. Words, or the length of the speech, commit: the reply is cancelled, with
+//! how much of it was heard, and the floor is the user's. Had it been a cough or an "mhm", silence would
+//! have dismissed it: the turn is taken back and the tail plays on from where it faded. Whatever the
+//! backend still sends of a cancelled reply carries an old generation.
+//!
+//! The evidence is weighed in `call::barge_in`, which knows no floor; what follows from it is done in
+//! `call::floor`, in one table of findings and states (`floor::contest`).
 
 // ---- pure ----
 pub mod agent;
