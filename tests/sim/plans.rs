@@ -14,7 +14,8 @@ use antiphon::call::event::{BackendEvent, ClientCommand, EndReason, FloorState};
 use expect_test::{Expect, expect};
 
 use crate::backend::Behaviour;
-use crate::world::{Network, Step, World};
+use crate::network::Network;
+use crate::world::{Step, World};
 use Step::{Backend, BackendSays, Client, Expect as Is, Say, Silence, Until};
 
 /// An agent that waits to be spoken to and answers 200 ms after the user's last word.
