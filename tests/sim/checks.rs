@@ -95,10 +95,10 @@ impl Checks {
     }
 
     /// The user's audio reached the backend.
-    pub(crate) fn user_audio(&mut self, now: SessionTime, pcm: &[i16; WIDEBAND_FRAME]) {
+    pub(crate) fn user_audio(&mut self, pcm: &[i16; WIDEBAND_FRAME]) {
         assert!(!self.ended, "[end] audio after the end");
         let turn = self.history.open_turn();
-        self.user_audio.delivered(now, pcm, turn.expect("[user audio] outside a turn"));
+        self.user_audio.delivered(pcm, turn.expect("[user audio] outside a turn"));
     }
 
     pub(crate) fn command(&mut self, now: SessionTime, command: &BackendCommand, truth: &Truth) {

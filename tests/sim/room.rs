@@ -10,6 +10,9 @@ const PLAYED_SAMPLES: usize = 1 << 15;
 /// The way through the room: samples after the direct sound, and how loud.
 const REFLECTIONS: [(usize, f32); 4] = [(0, 0.8), (31, 0.35), (77, -0.25), (190, 0.12)];
 
+/// Somebody beside the user talks so long, and then listens as long.
+const OTHER_MS: u64 = 3_500;
+
 /// Where the user is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Room {
@@ -63,7 +66,8 @@ impl Air {
         if let Some(noise_db) = self.room.noise_db {
             sound::add(mix, &NOISE, start as usize, amplitude(noise_db));
         }
-        if let Some(other_db) = self.room.other_db {
+        let other_db = self.room.other_db.filter(|_| now.as_millis() / OTHER_MS % 2 == 1);
+        if let Some(other_db) = other_db {
             sound::add(mix, &OTHER_VOICE, start as usize, amplitude(other_db));
         }
         let Some(echo_db) = self.room.echo_db.filter(|_| !self.played.is_empty()) else { return };

@@ -91,6 +91,13 @@ pub(crate) static NOISE: Voice = LazyLock::new(|| {
     scaled((0..count).map(|_| random.signed()).collect())
 });
 
+/// Makes every voice, so that no call is charged for their memory.
+pub(crate) fn prepare() {
+    for voice in [&USER_VOICE, &AGENT_VOICE, &OTHER_VOICE, &NOISE] {
+        LazyLock::force(voice);
+    }
+}
+
 /// Pulses of a wandering pitch and some breath, through three resonances.
 fn voice(seed: u64, pitch_hz: f32) -> Vec<f32> {
     let mut random = Random::new(seed);

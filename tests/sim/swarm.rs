@@ -11,6 +11,7 @@ use antiphon::agent::AgentSettings;
 use crate::backend::Behaviour;
 use crate::canary::{Fault, Kind};
 use crate::network::Network;
+use crate::room::Room;
 use crate::world::{Step, World};
 use runner::{caught, run_all};
 
@@ -50,9 +51,9 @@ fn every_fault_is_caught_by_its_invariant() {
         (Kind::SwapsUserAudio, &["[user audio]"]),
         (Kind::KeepsDeadAudio, &["[dead audio]"]),
         (Kind::SkipsReplyAudio, &["[ring]"]),
-        (Kind::HidesCancel, &["[replies]", "[timers]", "[dead audio]"]),
+        (Kind::HidesCancel, &["[history]", "[replies]", "[timers]", "[dead audio]"]),
         (Kind::ClosesAnother, &["[replies]", "[heard]", "[ring]"]),
-        (Kind::ExaggeratesHeard, &["[heard]"]),
+        (Kind::ExaggeratesHeard, &["[heard]", "[history]"]),
         (Kind::InventsWords, &["[history]"]),
     ] {
         let mut count = 0;
@@ -89,6 +90,7 @@ fn live(seed: u64, world: &mut World) {
     draw::play(seed, world, CALL_MS);
     world.person = None;
     world.step(&Step::Network(Network::default()));
+    world.step(&Step::Room(Room::default()));
     world.step(&Step::Backend(Behaviour::default()));
     let by = world.now.as_millis() + REST_MS;
     // At rest for a second, that nothing may wake it from.

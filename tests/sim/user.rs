@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use antiphon::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
 use antiphon::limits::WIDEBAND_FRAME;
@@ -106,13 +107,20 @@ pub(crate) struct Tapped {
     /// Up to 32 ms late: a detector window was waited for.
     pub(crate) at: SessionTime,
     pub(crate) is_muted: bool,
+    /// It was heard while muted or just after, and may be older than that.
+    pub(crate) may_be_muted: bool,
 }
+
+/// How late a frame is tapped at most: a detector window and a frame.
+const LATE_MAX: Duration = Duration::from_millis(52);
 
 /// What is known of the uplink from its inside, where the voice model sits.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     pub(crate) now: SessionTime,
     pub(crate) is_muted: bool,
+    /// When that was last changed.
+    pub(crate) muted_at: SessionTime,
     pub(crate) frames: Vec<Tapped>,
 }
 
@@ -144,7 +152,8 @@ impl LevelVoice {
                 let frame = UserFrame { number, is_spoken: mark.number & SPOKEN != 0 };
                 let mut tap = self.tap.borrow_mut();
                 let (at, is_muted) = (tap.now, tap.is_muted);
-                tap.frames.push(Tapped { frame, at, is_muted });
+                let may_be_muted = is_muted || at.since(tap.muted_at) < LATE_MAX;
+                tap.frames.push(Tapped { frame, at, is_muted, may_be_muted });
             }
         }
         let kept = from.max(self.tail.len().saturating_sub(MARK_SAMPLES - 1));

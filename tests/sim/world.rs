@@ -283,7 +283,10 @@ impl World {
     /// The client asks for something, now.
     pub(crate) fn command_of_client(&mut self, command: ClientCommand) {
         if let ClientCommand::Mute { muted } = command {
-            self.tap.borrow_mut().is_muted = muted;
+            let mut tap = self.tap.borrow_mut();
+            if tap.is_muted != muted {
+                (tap.is_muted, tap.muted_at) = (muted, self.now);
+            }
         }
         self.trace.note(self.now, &format!("client {}", name_of(&command)));
         self.agent.handle_client(self.now, command);
@@ -333,10 +336,10 @@ impl World {
         match &mut self.fault {
             Some(fault) => {
                 for pcm in fault.user_audio(pcm) {
-                    self.checks.user_audio(self.now, &pcm.0);
+                    self.checks.user_audio(&pcm.0);
                 }
             }
-            None => self.checks.user_audio(self.now, &pcm.0),
+            None => self.checks.user_audio(&pcm.0),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use antiphon::call::event::TurnId;
 use antiphon::limits::WIDEBAND_FRAME;
@@ -13,9 +14,9 @@ use antiphon::time::SessionTime;
 
 use crate::user::{Tap, Tapped, user_frame};
 
-/// Frames before the one in which a turn opened that must be given to the backend with it: 400 ms, of
-/// the 500 ms of pre-roll that are kept.
-const PRE_ROLL_FRAMES: u32 = 20;
+/// What was heard so long before a turn opened is given to the backend with it: of the 500 ms that are kept,
+/// as much as is certain in spite of the tap's being late.
+const PRE_ROLL: Duration = Duration::from_millis(420);
 /// Frames that the tap is late, at most.
 const TAP_LATE_FRAMES: usize = 2;
 
@@ -39,8 +40,6 @@ struct Turn {
     turn: TurnId,
     opened_at: SessionTime,
     ended_at: Option<SessionTime>,
-    /// The newest frame that was given with the opening.
-    opening: Option<u32>,
 }
 
 impl UserAudio {
@@ -53,7 +52,7 @@ impl UserAudio {
     }
 
     pub(super) fn turn_opens(&mut self, now: SessionTime, turn: TurnId) {
-        self.turns.push(Turn { turn, opened_at: now, ended_at: None, opening: None });
+        self.turns.push(Turn { turn, opened_at: now, ended_at: None });
     }
 
     pub(super) fn turn_ends(&mut self, now: SessionTime, turn: TurnId) {
@@ -62,12 +61,7 @@ impl UserAudio {
         }
     }
 
-    pub(super) fn delivered(
-        &mut self,
-        now: SessionTime,
-        pcm: &[i16; WIDEBAND_FRAME],
-        turn: TurnId,
-    ) {
+    pub(super) fn delivered(&mut self, pcm: &[i16; WIDEBAND_FRAME], turn: TurnId) {
         assert!(!self.tap.borrow().is_muted, "[user audio] while muted");
         let Some(frame) = user_frame(pcm.iter().copied()) else { return };
         let number = frame.number;
@@ -77,9 +71,6 @@ impl UserAudio {
         }
         self.delivered.push(Delivered { number, turn });
         self.spoken += u32::from(frame.is_spoken);
-        if let Some(open) = self.turns.last_mut().filter(|open| open.opened_at == now) {
-            open.opening = Some(number);
-        }
     }
 
     /// Everything that came through and belonged to a turn was delivered.
@@ -96,7 +87,7 @@ impl UserAudio {
             }
             if last.is_some_and(|last| last.number == number) {
                 assert!(!muted || index < TAP_LATE_FRAMES, "[user audio] {number} was muted");
-            } else if !tapped.is_muted {
+            } else if !tapped.may_be_muted {
                 self.may_be_missing(tapped, last, delivered.peek().copied());
             }
         }
@@ -110,9 +101,9 @@ impl UserAudio {
             assert!(before != after, "[user audio] frame {number} is missing within {before}");
         }
         if let Some(next) = next
-            && let Some(opening) = self.turn(next.turn).and_then(|turn| turn.opening)
+            && let Some(opened_at) = self.turn(next.turn).map(|turn| turn.opened_at)
         {
-            let is_old = number + PRE_ROLL_FRAMES < opening;
+            let is_old = tapped.at + PRE_ROLL < opened_at;
             let turn = next.turn;
             assert!(is_old, "[user audio] frame {number} is missing at the start of {turn}");
         }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::memory;
+use crate::sound;
 use crate::world::World;
 
 /// Calls where nobody says how many. The optimised build runs the full swarm; the quick one, in which
@@ -30,6 +31,7 @@ pub(super) fn run_all(run: impl Fn(u64, &mut Option<World>) + Sync) {
     let calls = seeds.end - seeds.start;
     let next = AtomicU64::new(seeds.start);
     let failures = Mutex::new(Vec::new());
+    sound::prepare();
     let started = Instant::now();
     let work = || {
         loop {
