@@ -12,8 +12,10 @@ use crate::random::{Random, mix};
 
 /// Samples that one mark takes.
 pub(crate) const MARK_SAMPLES: usize = 64;
-/// Bits of a mark that tell it from chance.
-const CHECK_BITS: u32 = 40;
+/// What every mark begins with, so that looking for one is cheap.
+const MAGIC: u64 = 0xB5A7;
+/// Bits of a mark that go with its name and, with the magic, tell it from chance.
+const CHECK_BITS: u32 = 24;
 /// The most marks that are looked for at once: those of one frame.
 const SEARCH_MAX: usize = 512;
 /// Seconds after which a voice repeats itself.
@@ -43,11 +45,14 @@ impl Mark {
 
     const fn bits(self) -> u64 {
         let name = ((self.tag as u64) << 16) | self.number as u64;
-        (name << CHECK_BITS) | (mix(name + 1) >> (64 - CHECK_BITS))
+        (name << 40) | (mix(name + 1) >> (64 - CHECK_BITS) << 16) | MAGIC
     }
 
     const fn from_bits(bits: u64) -> Option<Self> {
-        let name = bits >> CHECK_BITS;
+        if bits & 0xFFFF != MAGIC {
+            return None;
+        }
+        let name = bits >> 40;
         let mark = Self { tag: (name >> 16) as u8, number: name as u16 };
         if mark.bits() == bits { Some(mark) } else { None }
     }

@@ -142,7 +142,7 @@ impl LevelVoice {
     }
 
     fn note_marks(&mut self, window: &[f32; WINDOW_SAMPLES]) {
-        let samples = window.iter().map(|sample| (sample * 32_768.0).round() as i16);
+        let samples = window.iter().copied().map(sound::pcm_of);
         self.tail.extend(samples);
         let mut from = 0;
         while let Some((start, mark)) = Mark::find(self.tail[from..].iter().copied()) {

@@ -318,12 +318,13 @@ impl World {
     }
 
     fn packet(&mut self, packet: &EncodedFrame) {
-        let packet = match &mut self.fault {
-            Some(fault) => fault.packet(packet),
-            None => Some(packet.clone()),
+        let altered = self.fault.as_mut().map(|fault| fault.packet(packet));
+        let packet = match &altered {
+            Some(Some(altered)) => altered,
+            Some(None) => return,
+            None => packet,
         };
-        let Some(packet) = packet else { return };
-        let received = self.checks.packet(&packet);
+        let received = self.checks.packet(packet);
         self.air.play(self.now, packet.payload());
         for at in self.down.send(self.now).into_iter().flatten() {
             if let Some(received) = received {
