@@ -87,6 +87,11 @@ impl Microphone {
         UserPacket { sequence, timestamp, payload }
     }
 
+    /// Frames so far.
+    pub(crate) const fn frames(&self) -> u32 {
+        self.frames
+    }
+
     /// Frames in which the user made a sound, so far.
     pub(crate) const fn spoken(&self) -> u32 {
         self.spoken

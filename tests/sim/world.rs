@@ -273,11 +273,9 @@ impl World {
         for at in self.up.send(now).into_iter().flatten() {
             self.plan(at, Happening::Arrives(Rc::clone(&packet)));
         }
-        let interval_us = 20_000 + self.drift_ppm / 50;
-        // What is left of the division is caught up with once a second.
-        let rest_us = if self.planned.is_multiple_of(50) { self.drift_ppm % 50 } else { 0 };
-        let interval = Duration::from_micros((interval_us + rest_us) as u64);
-        self.plan(now + interval, Happening::UserFrame);
+        let due_us = i64::from(self.user.frames()) * FRAME.as_micros() as i64;
+        let next = SessionTime::from_micros((due_us + due_us * self.drift_ppm / 1_000_000) as u64);
+        self.plan(next, Happening::UserFrame);
     }
 
     /// The client asks for something, now.

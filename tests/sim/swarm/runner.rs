@@ -25,12 +25,38 @@ struct Failure {
     tail: String,
 }
 
+/// What happened in all calls together: a swarm in which little happens proves little.
+#[derive(Default)]
+struct Totals {
+    turns: AtomicU64,
+    replies: AtomicU64,
+    interruptions: AtomicU64,
+}
+
+impl Totals {
+    fn add(&self, world: Option<World>) {
+        if let Some(world) = world {
+            let stats = world.agent().stats().call;
+            self.turns.fetch_add(stats.turns, Ordering::Relaxed);
+            self.replies.fetch_add(stats.replies, Ordering::Relaxed);
+            self.interruptions.fetch_add(stats.interruptions, Ordering::Relaxed);
+        }
+    }
+
+    fn as_text(&self) -> String {
+        let of = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        let (turns, replies) = (of(&self.turns), of(&self.replies));
+        format!("{turns} turns, {replies} replies, {} interruptions", of(&self.interruptions))
+    }
+}
+
 /// Runs every call; `run` leaves its world where a failure can be explained from.
 pub(super) fn run_all(run: impl Fn(u64, &mut Option<World>) + Sync) {
     let seeds = seeds();
     let calls = seeds.end - seeds.start;
     let next = AtomicU64::new(seeds.start);
     let failures = Mutex::new(Vec::new());
+    let totals = Totals::default();
     sound::prepare();
     let started = Instant::now();
     let work = || {
@@ -39,7 +65,7 @@ pub(super) fn run_all(run: impl Fn(u64, &mut Option<World>) + Sync) {
             if seed >= seeds.end {
                 break;
             }
-            if let Err(failure) = one(seed, &run) {
+            if let Err(failure) = one(seed, &run, &totals) {
                 failures.lock().expect("nobody panics with it").push(failure);
                 next.store(seeds.end, Ordering::Relaxed);
             }
@@ -60,7 +86,8 @@ pub(super) fn run_all(run: impl Fn(u64, &mut Option<World>) + Sync) {
     let per_minute = calls as f64 * 60.0 / seconds;
     say(&format!(
         "swarm: {calls} simulated calls of 60 s in {seconds:.1} s on {threads} threads, \
-         {per_minute:.0} calls per minute, no invariant broken\n"
+         {per_minute:.0} calls per minute, no invariant broken; {}\n",
+        totals.as_text()
     ));
 }
 
@@ -69,12 +96,12 @@ pub(super) fn caught(run: impl FnOnce()) -> Option<String> {
     catch_unwind(AssertUnwindSafe(run)).err().map(|panic| message_of(&*panic))
 }
 
-fn one(seed: u64, run: &impl Fn(u64, &mut Option<World>)) -> Result<(), Failure> {
+fn one(seed: u64, run: &impl Fn(u64, &mut Option<World>), totals: &Totals) -> Result<(), Failure> {
     let mut world = None;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         memory::check(|| {
             run(seed, &mut world);
-            world = None;
+            totals.add(world.take());
         });
     }));
     outcome.map_err(|panic| {
