@@ -110,7 +110,7 @@ fn room(random: &mut Random) -> Room {
     let mut often = |percent: u64, least: u64, most: u64| {
         random.percent(percent).then(|| -(random.between(least, most) as f32))
     };
-    // Cancelling echo costs a thousand times what the rest of a call does; few calls have one.
+    // Cancelling echo costs some thirty times what the rest of a call does; few calls have one.
     let echo_db = often(2, 6, 30);
     let noise_db = often(10, 25, 50);
     let other_db = often(5, 12, 30);
