@@ -77,7 +77,7 @@ fn a_turn_is_answered() {
         @2800ms idle turn=1 gen=1
     "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken(), "every spoken frame arrived, once");
+    assert_eq!(world.checks.spoken(), world.user.spoken(), "every spoken frame arrived, once");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_interruption_stops_the_agent_at_once() {
             @3520ms idle turn=2 gen=2
         "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken());
+    assert_eq!(world.checks.spoken(), world.user.spoken());
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_pause_within_a_sentence_does_not_end_the_turn() {
         @1930ms   reply-started gen=1
     "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken());
+    assert_eq!(world.checks.spoken(), world.user.spoken());
 }
 
 #[test]
@@ -200,12 +200,12 @@ fn speech_while_the_agent_thinks_takes_the_floor_back() {
             @3140ms   measured turn=2 gen=2 speech=480 endpoint=200 transcript=700 text=1200 audio=1200 packet=1200
         "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken(), "the words of both parts arrived");
+    assert_eq!(world.checks.spoken(), world.user.spoken(), "the words of both parts arrived");
 }
 
 #[test]
 fn a_bad_network_costs_time_and_not_turns() {
-    let network = Network { delay_ms: 40, jitter_ms: 30, loss_percent: 5 };
+    let network = Network { delay_ms: 40, jitter_ms: 30, loss_percent: 5, ..Network::default() };
     let steps = [
         Step::Network(network),
         Silence(1_000),
