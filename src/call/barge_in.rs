@@ -73,6 +73,8 @@ pub struct BargeIn {
 enum State {
     /// Nobody interrupts. `run` voiced frames in a row, the first of which began at `first`.
     Watching { run: u32, first: SessionTime },
+    /// A turn was cut while the user spoke. What follows without a pause is the rest of it.
+    Continuing,
     /// Somebody may.
     Judging(Attempt),
     /// It went on without end and came to nothing; silence ends that.
@@ -118,6 +120,17 @@ impl BargeIn {
     ) -> Finding {
         let is_voice = self.is_voiced(frame) && echo != EchoVerdict::Certain;
         match self.state {
+            State::Continuing if is_voice && !frame.concealed && may_interrupt => {
+                let finding = self.suspect(frame, echo, 1, frame.at - FRAME);
+                if let State::Judging(attempt) = &mut self.state {
+                    attempt.voice += self.settings.commit;
+                }
+                finding
+            }
+            State::Continuing => {
+                self.state = QUIET;
+                Finding::Nothing
+            }
             State::Watching { run, first } => {
                 if !is_voice || frame.concealed {
                     self.state = QUIET;
@@ -167,6 +180,11 @@ impl BargeIn {
         self.state = QUIET;
     }
 
+    /// The user's turn was ended while they spoke: what follows at once is more than a backchannel.
+    pub const fn expect_more(&mut self) {
+        self.state = State::Continuing;
+    }
+
     /// Whoever makes this sound is not listened to until it ends.
     pub const fn give_up(&mut self) {
         self.state = State::Spent;
@@ -174,7 +192,7 @@ impl BargeIn {
 
     /// Whether somebody may be interrupting, or just began to make a sound.
     pub const fn is_listening(&self) -> bool {
-        !matches!(self.state, State::Watching { run: 0, .. } | State::Spent)
+        !matches!(self.state, State::Watching { run: 0, .. } | State::Continuing | State::Spent)
     }
 
     /// A frame of a turn was heard.

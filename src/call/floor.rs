@@ -237,6 +237,7 @@ impl Floor {
         let mut clock = match mem::take(&mut self.state) {
             State::User { turn } => {
                 effects.client(ClientEvent::UserStoppedSpeaking { turn: turn.turn() });
+                self.barge_in.expect_more();
                 turn
             }
             State::Settling { turn } => turn,
@@ -302,7 +303,7 @@ impl Floor {
         if let State::Thinking { reply } | State::Agent { reply } = mem::take(&mut self.state) {
             self.interrupt(now, reply, effects);
         }
-        self.forget_attempts();
+        self.overlap = None;
         let generation = self.next_generation();
         let (command, clock) = match cause {
             Cause::Greeting => (BackendCommand::Greet { generation }, None),

@@ -151,6 +151,15 @@ fn where_only_words_commit_they_are_waited_for() {
 }
 
 #[test]
+fn the_rest_of_a_turn_that_was_cut_is_no_backchannel() {
+    let mut judge = judge(InterruptionSettings::default());
+    judge.expect_more();
+    assert_eq!(findings(&mut judge, "v9.9"), "suspect@1 from 0, confirm@2, commit@3");
+    judge.expect_more();
+    assert_eq!(findings(&mut judge, "..v9.10"), "suspect@3 from 2, confirm@8, dismiss@21");
+}
+
+#[test]
 fn the_immediate_policy_commits_at_believed_speech() {
     let policy = InterruptionPolicy::Immediate;
     let mut judge = judge(InterruptionSettings { policy, ..InterruptionSettings::default() });

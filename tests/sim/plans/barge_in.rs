@@ -22,28 +22,28 @@ fn a_long_monologue_is_given_in_parts() {
             @5600ms   -> turn-ended turn=1 gen=1
             @5600ms thinking turn=1 gen=1
             @5620ms contested turn=1 gen=1
+            @5640ms   -> speech-started turn=2
+            @5640ms   user-started turn=2
+            @5640ms yielding turn=2 gen=1
             @5650ms   transcript turn=1 words=3 final=true
             @5650ms   reply-started gen=1
-            @5700ms   reply-text gen=1 words=5
-            @5720ms   -> speech-started turn=2
-            @5720ms   user-started turn=2
-            @5720ms yielding turn=2 gen=1
-            @5950ms   reply-finished gen=1
-            @6000ms   -> cancel gen=1 heard=0ms words=0
-            @6000ms user turn=2 gen=1
-            @11000ms   user-stopped turn=2
-            @11000ms   -> turn-ended turn=2 gen=2
-            @11000ms thinking turn=2 gen=2
-            @11020ms contested turn=2 gen=2
-            @11050ms   transcript turn=2 words=3 final=true
-            @11050ms   reply-started gen=2
-            @11100ms   reply-text gen=2 words=5
-            @11120ms   -> speech-started turn=3
-            @11120ms   user-started turn=3
-            @11120ms yielding turn=3 gen=2
-            @11350ms   reply-finished gen=2
-            @11400ms   -> cancel gen=2 heard=0ms words=0
-            @11400ms user turn=3 gen=2
+            @5660ms   -> cancel gen=1 heard=0ms words=0
+            @5660ms user turn=2 gen=1
+            @5660ms   user-started turn=2
+            @5660ms user turn=2 gen=1
+            @10660ms   user-stopped turn=2
+            @10660ms   -> turn-ended turn=2 gen=2
+            @10660ms thinking turn=2 gen=2
+            @10680ms contested turn=2 gen=2
+            @10700ms   -> speech-started turn=3
+            @10700ms   user-started turn=3
+            @10700ms yielding turn=3 gen=2
+            @10710ms   transcript turn=2 words=3 final=true
+            @10710ms   reply-started gen=2
+            @10720ms   -> cancel gen=2 heard=0ms words=0
+            @10720ms user turn=3 gen=2
+            @10720ms   user-started turn=3
+            @10720ms user turn=3 gen=2
             @12620ms   user-stopped turn=3
             @12620ms settling turn=3 gen=2
             @12720ms   -> turn-ended turn=3 gen=3
@@ -53,7 +53,7 @@ fn a_long_monologue_is_given_in_parts() {
             @12820ms   reply-text gen=3 words=5
             @12820ms agent turn=3 gen=3
             @12820ms   bot-started gen=3
-            @12820ms   measured turn=3 gen=3 speech=1520 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            @12820ms   measured turn=3 gen=3 speech=1860 endpoint=200 transcript=250 text=300 audio=300 packet=300
             @13070ms   reply-finished gen=3
             @13800ms   -> played gen=3 heard=1000ms words=5
             @13800ms   bot-stopped gen=3 interrupted=false heard=1000ms words=5
@@ -80,21 +80,29 @@ fn text_typed_while_speaking() {
             @1000ms   -> text turn=2 gen=2 words=2
             @1000ms thinking turn=2 gen=2
             @1020ms contested turn=2 gen=2
+            @1040ms   -> speech-started turn=3
+            @1040ms   user-started turn=3
+            @1040ms yielding turn=3 gen=2
             @1050ms   transcript turn=1 words=3 final=true
             @1050ms   reply-started gen=2
-            @1100ms   reply-text gen=2 words=5
-            @1120ms   -> speech-started turn=3
-            @1120ms   user-started turn=3
-            @1120ms yielding turn=3 gen=2
-            @1350ms   reply-finished gen=2
-            @1520ms   -> dismissed turn=3
-            @1520ms   user-stopped turn=3
-            @1520ms agent turn=3 gen=2
-            @1520ms   bot-started gen=2
-            @1520ms   measured turn=2 gen=2 speech=0 endpoint=- transcript=- text=100 audio=100 packet=520
-            @2500ms   -> played gen=2 heard=1000ms words=5
-            @2500ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
-            @2500ms idle turn=3 gen=2
+            @1060ms   -> cancel gen=2 heard=0ms words=0
+            @1060ms user turn=3 gen=2
+            @1060ms   user-started turn=3
+            @1060ms user turn=3 gen=2
+            @1420ms   user-stopped turn=3
+            @1420ms settling turn=3 gen=2
+            @1520ms   -> turn-ended turn=3 gen=3
+            @1520ms thinking turn=3 gen=3
+            @1570ms   transcript turn=3 words=3 final=true
+            @1570ms   reply-started gen=3
+            @1620ms   reply-text gen=3 words=5
+            @1620ms agent turn=3 gen=3
+            @1620ms   bot-started gen=3
+            @1620ms   measured turn=3 gen=3 speech=320 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            @1870ms   reply-finished gen=3
+            @2600ms   -> played gen=3 heard=1000ms words=5
+            @2600ms   bot-stopped gen=3 interrupted=false heard=1000ms words=5
+            @2600ms idle turn=3 gen=3
         "#]],
     );
 }
