@@ -65,7 +65,7 @@ fn turns(mode: EchoMode, delay_ms: i64, echo_db: f32) -> usize {
                     AgentOutput::Backend(BackendInput::Command(command)) => match command {
                         BackendCommand::Greet { generation }
                         | BackendCommand::UserTurnEnded { generation, .. } => {
-                            reply = Some(generation)
+                            reply = Some(generation);
                         }
                         BackendCommand::UserSpeechStarted { .. } => turns += 1,
                         _ => {}
