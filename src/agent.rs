@@ -3,6 +3,7 @@
 //! ```text
 //! packets -> uplink -> features -> call -> commands ------> backend
 //!              '------ 16 kHz PCM --'--- disposition ------>   |
+//!            ^ what was sent                                   |
 //! packets <- downlink <- commands <- call <- events <----------'
 //!              '<------- reply audio, if the call admits it ---'
 //! ```
@@ -19,7 +20,7 @@ use crate::call::event::{
 use crate::call::settings::CallSettings;
 use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
-use crate::limits::{FRAME_MS, WIDEBAND_FRAME};
+use crate::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
 use crate::media::codec::Codec;
 use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
@@ -102,6 +103,8 @@ pub struct Agent<C, V> {
     uplink: Uplink<V>,
     call: Call,
     downlink: Downlink,
+    /// See [`CallSettings::client_buffer`].
+    client_buffer: Duration,
     outputs: VecDeque<AgentOutput>,
     ended: bool,
 }
@@ -111,6 +114,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     pub fn new(settings: AgentSettings, codec: C, voice: V) -> Self {
         Self {
             uplink: Uplink::new(settings.uplink, &codec, voice),
+            client_buffer: settings.call.client_buffer,
             call: Call::new(settings.call),
             downlink: Downlink::new(&codec, settings.first_timestamp),
             outputs: VecDeque::new(),
@@ -141,6 +145,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The round trip to the peer was measured.
     pub fn handle_round_trip(&mut self, _now: SessionTime, rtt: Duration) {
         self.call.handle_round_trip(rtt);
+        self.uplink.expect_echo_delay(rtt + self.client_buffer);
     }
 
     /// The peer reported how much of what it was sent was lost lately, 0 to 1: the encoder adds as much
@@ -209,6 +214,9 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             && let Some(slot) = self.downlink.poll_slot(now, &mut self.codec)
         {
             self.outputs.extend(slot.packet.map(AgentOutput::Packet));
+            if let Some(next) = self.downlink.next_slot() {
+                self.uplink.handle_sent(next - FRAME, self.downlink.last_frame());
+            }
             self.call.handle_sent(now, &slot.sent);
             self.follow_call();
         }

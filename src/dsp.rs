@@ -5,6 +5,7 @@
 //! can be chained without counting.
 
 pub mod denoise;
+pub mod echo;
 pub mod framer;
 pub mod g711;
 pub mod gain;

@@ -36,8 +36,8 @@
 //! | [`script`] | what a scripted backend plays |
 //! | [`rtp`] | packet order and arrival: the jitter buffer, RTCP arithmetic, telling datagrams apart |
 //! | [`sdp`] | offers and trickle fragments, read into types; answers written from them |
-//! | [`dsp`] | frames, levels, gain, resampling, G.711, noise suppression, voice probability |
-//! | [`call`] | the conversation: speech, endpoint, floor, playout ledger, turn metrics |
+//! | [`dsp`] | frames, levels, gain, resampling, G.711, echo cancellation, noise suppression, voice probability |
+//! | [`call`] | the conversation: echo gate, speech, endpoint, floor, playout ledger, turn metrics |
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
@@ -83,10 +83,11 @@
 //! ICE user name, then by address, and queues it with `try_send`. The call's loop wakes, reads the clock
 //! once, and hands it to the WebRTC session, which yields an RTP packet; `agent.handle_rtp` lets the jitter
 //! buffer file it. At the next 20 ms slot `agent.handle_timeout` takes a frame out (decoded, repaired by
-//! FEC or concealed), suppresses noise if asked to, resamples to 16 kHz, asks Silero, and so has
-//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-
-//! roll), or drop it. Forwarded frames go into the bounded channel of the backend; a full one means that
-//! the backend is stuck, and the call is told so with a value.
+//! FEC or concealed), resamples to 16 kHz, takes out the echo of what the downlink sent, suppresses noise
+//! if asked to, asks Silero, and so has `FrameFeatures`, of which the echo gate makes its verdict.
+//! `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-roll), or drop
+//! it. Forwarded frames go into the bounded channel of the backend; a full one means that the backend is
+//! stuck, and the call is told so with a value.
 //!
 //! **An interruption.** The user makes a sound during the agent's turn. Its frames carry measurements of
 //! the agent's own voice in them, from which the echo gate makes its verdict: certain echo goes no further.

@@ -66,6 +66,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("opus::", &["src/media/opus", "client/peer/", "tests/"]),
     ("ort::", &["src/dsp/silero"]),
     ("nnnoiseless::", &["src/dsp/denoise"]),
+    ("sonora_aec3::", &["src/dsp/echo"]),
+    ("sonora_fft::", &["src/dsp/echo"]),
     ("sonora_ns::", &["src/dsp/denoise"]),
     ("saphyr_parser::", &["src/yaml"]),
     ("libloading::", &["src/backend/local/"]),

@@ -9,7 +9,7 @@ use crate::backend::echo::EchoSettings;
 use crate::backend::local::{LlmSettings, LocalSettings, Voice};
 use crate::backend::scripted::ScriptedSettings;
 use crate::call::settings::CallSettings;
-use crate::media::uplink::{NoiseSuppression, UplinkSettings};
+use crate::media::uplink::{EchoMode, NoiseSuppression, UplinkSettings};
 use crate::yaml::{Errors, Fields, Place};
 
 const PERSONA_CHARS_MAX: usize = 20_000;
@@ -126,6 +126,7 @@ pub(super) fn decode(
         "echo",
         "turn",
         "speech",
+        "echo_cancellation",
         "noise_suppression",
         "jitter",
     ];
@@ -303,6 +304,8 @@ fn speech(fields: &mut Fields<'_, '_>, call: &mut CallSettings) {
 }
 
 fn uplink(fields: &mut Fields<'_, '_>, uplink: &mut UplinkSettings) {
+    let modes = [("auto", EchoMode::Auto), ("on", EchoMode::On), ("off", EchoMode::Off)];
+    uplink.echo = fields.choice("echo_cancellation", &modes, uplink.echo);
     let modes = [
         ("off", NoiseSuppression::Off),
         ("light", NoiseSuppression::Light),

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use antiphon::call::event::{DownlinkCommand, Generation};
 use antiphon::dsp::denoise::{DenoiseMode, Denoiser};
+use antiphon::dsp::echo::{EchoCanceller, EchoMode};
 use antiphon::dsp::g711;
 use antiphon::dsp::resample::Resampler;
 use antiphon::dsp::silero::SileroModel;
@@ -87,6 +88,9 @@ fn stages() -> Vec<Stage> {
         stages.push(denoise(mode, 0.0));
     }
     stages.push(denoise(DenoiseMode::Auto, 0.02));
+    stages.push(echo("agent audible, echo", EchoMode::On, true, 0.3));
+    stages.push(echo("agent audible, client cancels", EchoMode::Auto, true, 0.0));
+    stages.push(echo("agent silent", EchoMode::On, false, 0.3));
     stages.push(voice("level (simulation)", LevelVoice::new(-50.0)));
     stages.push(voice("silero", model(1).stream()));
     stages.push(downlink("sounding", true));
@@ -123,6 +127,28 @@ fn denoise(mode: DenoiseMode, noise: f32) -> Stage {
     (0..6 * FRAMES_PER_S).for_each(|_| step());
     let noisy = if noise > 0.0 { ", loud noise" } else { "" };
     Stage { name: format!("denoise {mode:?}{noisy}").to_lowercase(), step: Box::new(step) }
+}
+
+/// The canceller with an echo of `gain`, 190 ms after it was sent.
+fn echo(name: &str, mode: EchoMode, is_sounding: bool, gain: f32) -> Stage {
+    const DELAY_FRAMES: usize = 9;
+    const FRAME: usize = FRAME_MS as usize * 16;
+    let mut frames = Frames::new(WIDEBAND_HZ, 0.002);
+    let mut canceller = EchoCanceller::new(mode);
+    let mut on_the_way = std::collections::VecDeque::from([[0.0; FRAME]; DELAY_FRAMES]);
+    let mut at = 0;
+    let mut step = move || {
+        let mut sent = [0.0; FRAME];
+        sent.copy_from_slice(frames.next());
+        on_the_way.push_back(sent.map(|sample| sample * gain));
+        let mut heard = on_the_way.pop_front().expect("it is never empty");
+        canceller.push_sent(at, &if is_sounding { sent } else { [0.0; FRAME] });
+        black_box(canceller.step(at, &mut heard));
+        at += FRAME as i64;
+    };
+    // Long enough for `Auto` to make up its mind.
+    (0..6 * FRAMES_PER_S).for_each(|_| step());
+    Stage { name: format!("echo canceller, {name}"), step: Box::new(step) }
 }
 
 fn voice(name: &str, model: impl VoiceModel + 'static) -> Stage {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand, EndReason, FloorState};
+use antiphon::media::uplink::EchoMode;
 use expect_test::{Expect, expect};
 
 use crate::backend::Behaviour;
@@ -25,6 +26,8 @@ use Step::{Backend, BackendSays, Client, Expect as Is, Say, Silence, Until};
 fn settings() -> AgentSettings {
     let mut settings = AgentSettings::default();
     settings.call.greet = false;
+    // The user's frames are told apart by marks in their samples, which a canceller would wash out.
+    settings.uplink.echo = EchoMode::Off;
     settings.call.endpoint.silence = Duration::from_millis(200);
     settings
 }

@@ -14,15 +14,17 @@ fn echo_alone_at_several_delays() {
     for delay_ms in [10, 40, 200, 700, 900] {
         let room = Room { echo_db: Some(-12.0), echo_delay_ms: delay_ms, ..Room::default() };
         let steps = [&[Step::Room(room)][..], &asked(2_000), &[Silence(8_000)]].concat();
-        let stats = World::play(settings(), &steps).agent().stats().call;
+        let mut settings = settings();
+        settings.uplink.echo = EchoMode::Auto;
+        let stats = World::play(settings, &steps).agent().stats().call;
         counts += &format!("{delay_ms} ms: {} turns\n", stats.turns);
     }
     expect![[r#"
         10 ms: 1 turns
-        40 ms: 2 turns
-        200 ms: 2 turns
-        700 ms: 5 turns
-        900 ms: 5 turns
+        40 ms: 1 turns
+        200 ms: 1 turns
+        700 ms: 1 turns
+        900 ms: 1 turns
     "#]]
     .assert_eq(&counts);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand};
 use antiphon::call::settings::InterruptionPolicy;
+use antiphon::media::uplink::EchoMode;
 
 use crate::backend::Behaviour;
 use crate::client::Reporting;
@@ -17,13 +18,17 @@ use crate::world::{Step, World};
 /// A call that is about to begin.
 pub(super) fn world(seed: u64) -> World {
     let mut random = Random::new(seed);
-    let settings = settings(&mut random);
+    let room = room(&mut random);
+    let mut settings = settings(&mut random);
+    // Cancelling costs many times what the rest of a call does, and washes out the marks by which words
+    // are told apart: only where there is an echo.
+    settings.uplink.echo = room.echo_db.map_or(EchoMode::Off, |_| EchoMode::Auto);
     let mut world = World::new(settings, seed);
     let manner = Manner::random(&mut random);
     world.person = Some(Person::new(manner, random.fork()));
     world.drift_ppm = if random.percent(30) { random.between(0, 400) as i64 - 200 } else { 0 };
     world.step(&Step::Network(network(&mut random)));
-    world.step(&Step::Room(room(&mut random)));
+    world.step(&Step::Room(room));
     world.step(&Step::Backend(behaviour(&mut random)));
     let reporting = [Reporting::Absent, Reporting::Truthful, Reporting::Late, Reporting::Lying];
     world.step(&Step::Reports(random.one_of(&reporting)));
