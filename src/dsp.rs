@@ -9,6 +9,8 @@ pub mod framer;
 pub mod g711;
 pub mod gain;
 pub mod level;
+pub mod mel;
+pub mod pitch;
 pub mod resample;
 #[cfg(feature = "shell")]
 pub mod silero;

@@ -176,12 +176,12 @@ impl<V: VoiceModel> Uplink<V> {
         }
         let made_up = self.decoded.take(&mut self.frame);
         self.last_dbfs = level::rms_dbfs(&self.frame);
-        let Judged { pcm, voice, level_dbfs } = self.chain.step(&mut self.frame);
+        let Judged { pcm, voice, level_dbfs, pitch_hz } = self.chain.step(&mut self.frame);
         self.quiet_frames = if voice < VOICE_MIN { self.quiet_frames + 1 } else { 0 };
         let concealed = made_up > self.frame.len() / 2;
         self.stats.frames += 1;
         self.stats.frames_concealed += u64::from(concealed);
-        let (pitch_hz, echo) = (None, EchoEvidence::NONE);
+        let echo = EchoEvidence::NONE;
         let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed };
         Some(UplinkFrame { features, pcm })
     }
