@@ -20,6 +20,7 @@ pub mod playout;
 pub mod settings;
 pub mod speech;
 pub mod trace;
+mod turn_end;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use crate::call::echo_gate::EchoGate;
 use crate::call::effects::Effects;
-use crate::call::endpoint::{Endpoint, Verdict};
+use crate::call::endpoint::{Endpoint, TurnHint};
 use crate::call::event::{
     BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, FloorState,
     FrameFeatures, Generation, Output, Playout, SentFrame,
@@ -90,6 +91,10 @@ pub struct CallStats {
     pub text_overflows: u64,
     /// Typed texts refused: too long, or too many waiting.
     pub texts_refused: u64,
+    /// Pauses that the turn's model was asked about.
+    pub judgements: u64,
+    /// Of those, pauses that it could not judge: it failed, or was busy. They were judged by their sound.
+    pub judgements_missed: u64,
     /// Errors that the client was told of and the call survived.
     pub complaints: u64,
 }
@@ -168,14 +173,15 @@ impl Call {
         let echo = self.echo_gate.step(features);
         let change = self.speech.step(features, echo);
         if let Some(SpeechChange::Started { first }) = change {
-            self.floor.speech_started(now, first, &mut self.effects);
+            self.handle_speech_started(now, first);
         }
+        let is_voiced = self.speech.last_voiced() == Some(features.at);
+        self.endpoint.handle_frame(features, is_voiced);
         if let Some(last) = self.speech.last_voiced() {
             self.floor.speech_goes_on(last);
         }
         if let Some(SpeechChange::Stopped { last }) = change {
-            let deadline = self.endpoint.deadline(last);
-            self.floor.speech_stopped(now, deadline, &mut self.effects);
+            self.handle_speech_stopped(now, last);
         }
         self.floor.disposition()
     }
@@ -200,7 +206,10 @@ impl Call {
                 }
                 self.effects.client(ClientEvent::UserTranscript { turn, text, is_final });
             }
-            BackendEvent::TurnLooksComplete { .. } | BackendEvent::UserTurnEnded { .. } => {}
+            BackendEvent::TurnLooksComplete { turn, probability } => {
+                self.handle_hint(now, TurnHint::Text { turn, probability });
+            }
+            BackendEvent::UserTurnEnded { turn } => self.handle_backend_ends_turn(now, turn),
             BackendEvent::WantsToSpeak => self.backend_wants_to_speak = true,
             BackendEvent::Failed { message } => self.fail(now, message),
             BackendEvent::HangUp { reason } => {
@@ -282,10 +291,7 @@ impl Call {
     pub fn handle_timeout(&mut self, now: SessionTime) {
         while let Some(timer) = self.effects.timers.take_due(now) {
             match timer {
-                Timer::Endpoint => match self.endpoint.judge(now, self.speech.is_starting()) {
-                    Verdict::Over => self.floor.end_turn(now, &mut self.effects),
-                    Verdict::AskAgain(at) => self.effects.timers.arm(Timer::Endpoint, at),
-                },
+                Timer::Endpoint => self.judge_pause(now),
                 Timer::Turn => self.end_turn(now),
                 Timer::Reply | Timer::Stall => self.floor.give_up(now, &mut self.effects),
                 Timer::Keys => self.take_keys(now),
@@ -377,11 +383,13 @@ impl Call {
     /// Ends an open turn, though the user may still be speaking. Who goes on opens another.
     fn end_turn(&mut self, now: SessionTime) {
         self.speech.reset();
+        self.endpoint.turn_ended();
         self.floor.end_turn(now, &mut self.effects);
     }
 
     fn take_floor(&mut self, now: SessionTime, cause: Cause) {
         self.speech.reset();
+        self.endpoint.turn_ended();
         self.floor.take(now, cause, &mut self.effects);
     }
 }

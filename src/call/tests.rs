@@ -7,11 +7,17 @@ mod rows;
 use std::time::Duration;
 
 use super::event::*;
-use super::settings::CallSettings;
+use super::settings::{CallSettings, EndpointSettings};
 use super::trace::Trace;
 use super::{Call, Timer};
 use crate::limits::FRAME;
 use crate::time::SessionTime;
+
+/// Turns end after 600 ms of silence: the rows count it.
+pub(super) fn fixed_silence() -> CallSettings {
+    let endpoint = EndpointSettings::silence(Duration::from_millis(600));
+    CallSettings { endpoint, ..CallSettings::default() }
+}
 
 /// A call that is driven frame by frame.
 pub(super) struct Rig {
@@ -29,7 +35,7 @@ impl Rig {
 
     /// A call whose agent waits to be spoken to, with its backend ready.
     pub(super) fn silent() -> Self {
-        let mut rig = Self::new(CallSettings { greet: false, ..CallSettings::default() });
+        let mut rig = Self::new(CallSettings { greet: false, ..fixed_silence() });
         rig.call.handle_connected(rig.now);
         rig.backend(BackendEvent::Ready);
         rig

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand, EndReason, FloorState};
+use antiphon::call::settings::EndpointSettings;
 use expect_test::{Expect, expect};
 
 use crate::backend::Behaviour;
@@ -21,7 +22,7 @@ use Step::{Backend, BackendSays, Client, Expect as Is, Say, Silence, Until};
 fn settings() -> AgentSettings {
     let mut settings = AgentSettings::default();
     settings.call.greet = false;
-    settings.call.endpoint.silence = Duration::from_millis(200);
+    settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(200));
     settings
 }
 

@@ -3,9 +3,11 @@
 //! A failure names its seed; `ANTIPHON_SEED=n` runs that one alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand, Generation, Playout};
+use antiphon::call::settings::{EndpointSettings, EndpointStrategy};
 
 use crate::backend::Behaviour;
 use crate::random::Random;
@@ -66,7 +68,11 @@ fn call(seed: u64, hides_cancellations: bool) -> World {
     let mut random = Random::new(seed);
     let mut settings = AgentSettings::default();
     settings.call.greet = random.percent(50);
-    settings.call.endpoint.silence = std::time::Duration::from_millis(random.between(5, 40) * 20);
+    settings.call.endpoint = endpoint(&mut random);
+    if hides_cancellations {
+        // What is hidden needs turns that end soon enough to be interrupted.
+        settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(300));
+    }
     let mut world = World::new(settings, seed);
     world.hides_cancellations = hides_cancellations;
     for _ in 0..STEPS {
@@ -77,6 +83,18 @@ fn call(seed: u64, hides_cancellations: bool) -> World {
         }
     }
     world
+}
+
+/// Mostly a fixed silence, since what follows a turn needs turns that end soon.
+fn endpoint(random: &mut Random) -> EndpointSettings {
+    let silence = Duration::from_millis(random.between(5, 40) * 20);
+    let strategy = match random.between(1, 10) {
+        1..=6 => EndpointStrategy::Silence(silence),
+        7..=8 => EndpointStrategy::Adaptive,
+        9 => EndpointStrategy::Semantic { threshold: 0.5 },
+        _ => EndpointStrategy::Backend,
+    };
+    EndpointSettings { strategy, speculate: random.percent(30), ..EndpointSettings::default() }
 }
 
 fn step(random: &mut Random) -> Step {
@@ -125,7 +143,7 @@ fn command(random: &mut Random) -> ClientCommand {
         4 => ClientCommand::Dtmf { key: if random.percent(30) { '#' } else { '5' } },
         5 => {
             let generation = Generation(random.between(1, 10) as u32);
-            let played = std::time::Duration::from_millis(random.between(0, 5_000));
+            let played = Duration::from_millis(random.between(0, 5_000));
             ClientCommand::Playout(Playout { generation, played })
         }
         _ => {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use antiphon::agent::{Agent, AgentOutput, AgentSettings, BackendInput, PayloadKind, RtpPacket};
 use antiphon::call::event::{
-    BackendCommand, BackendEvent, ClientCommand, ClientEvent, EndReason, FloorState, TurnMetrics,
+    BackendCommand, BackendEvent, ClientCommand, ClientEvent, EndReason, FloorState, TurnId,
+    TurnMetrics,
 };
 use antiphon::call::trace::Trace;
 use antiphon::limits::FRAME;
@@ -52,6 +53,7 @@ enum Happening {
     UserFrame,
     Arrives(UserPacket),
     Backend(Made),
+    Judged(TurnId),
 }
 
 /// One call.
@@ -215,6 +217,11 @@ impl World {
                 }
             },
             Happening::Backend(_) => {}
+            Happening::Judged(turn) => {
+                // It fails at times, and does not always think that the turn is over.
+                let probability = [None, Some(0.9), Some(0.2)][turn.0 as usize % 3];
+                self.agent.handle_turn_judged(now, turn, probability);
+            }
         }
     }
 
@@ -225,6 +232,11 @@ impl World {
                 AgentOutput::Packet(packet) => self.checks.packet(&packet),
                 AgentOutput::Backend(BackendInput::Audio(pcm)) => self.checks.user_audio(&pcm.0),
                 AgentOutput::Backend(BackendInput::Command(command)) => self.command(&command),
+                AgentOutput::JudgeTurn { turn, pcm } => {
+                    assert!(!pcm.is_empty(), "there is something to judge");
+                    let takes = Duration::from_millis(30 * (1 + u64::from(turn.0) % 30));
+                    self.plan(now + takes, Happening::Judged(turn));
+                }
                 AgentOutput::Client(event) => {
                     self.checks.client(&event);
                     self.trace.client(now, &event);
