@@ -10,14 +10,16 @@
 //!
 //! One mutation, then drain [`Agent::poll_output`] to `None`, then the next input.
 
+mod turn_sound;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::call::event::{
     BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, Generation,
-    Output,
+    Output, TurnId,
 };
-use crate::call::settings::CallSettings;
+use crate::call::settings::{CallSettings, EndpointStrategy};
 use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
 use crate::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
@@ -26,6 +28,7 @@ use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
 use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStats};
 use crate::time::SessionTime;
+use turn_sound::TurnSound;
 
 /// What a backend is sent, in order.
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are audio")]
@@ -45,6 +48,9 @@ pub enum AgentOutput {
     /// Pass this to the backend; if its queue is full, tell the agent with
     /// `handle_backend_stuck`.
     Backend(BackendInput),
+    /// Ask the turn's model whether the turn is over, by its sound up to here: 16 kHz, at most its last
+    /// 8 s. Answer with `handle_turn_judged`, soon or not at all.
+    JudgeTurn { turn: TurnId, pcm: Vec<i16> },
     /// Tell the client.
     Client(ClientEvent),
     /// End the call; nothing follows.
@@ -105,6 +111,8 @@ pub struct Agent<C, V> {
     downlink: Downlink,
     /// See [`CallSettings::client_buffer`].
     client_buffer: Duration,
+    /// What the turn's model hears; only where there is one.
+    turn_sound: Option<TurnSound>,
     outputs: VecDeque<AgentOutput>,
     ended: bool,
 }
@@ -112,7 +120,10 @@ pub struct Agent<C, V> {
 impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// An agent that waits for its peer to connect. The time is zero.
     pub fn new(settings: AgentSettings, codec: C, voice: V) -> Self {
+        let strategy = settings.call.endpoint.strategy;
+        let asks_model = matches!(strategy, EndpointStrategy::Semantic { .. });
         Self {
+            turn_sound: asks_model.then(TurnSound::new),
             uplink: Uplink::new(settings.uplink, &codec, voice),
             client_buffer: settings.call.client_buffer,
             call: Call::new(settings.call),
@@ -189,6 +200,12 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The backend's input queue is full: it no longer reads.
     pub fn handle_backend_stuck(&mut self, now: SessionTime) {
         self.call.handle_backend_stuck(now);
+        self.follow_call();
+    }
+
+    /// What the turn's model answered to [`AgentOutput::JudgeTurn`]; `None` if it could not say.
+    pub fn handle_turn_judged(&mut self, now: SessionTime, turn: TurnId, probability: Option<f32>) {
+        self.call.handle_turn_judged(now, turn, probability);
         self.follow_call();
     }
 
@@ -284,6 +301,10 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
                     }
                 }
                 Output::Downlink(command) => self.downlink.command(command),
+                Output::JudgeTurn { turn } => {
+                    let pcm = self.turn_sound.as_ref().map(TurnSound::samples).unwrap_or_default();
+                    self.outputs.push_back(AgentOutput::JudgeTurn { turn, pcm });
+                }
                 Output::Client(event) => self.outputs.push_back(AgentOutput::Client(event)),
                 Output::End(reason) => {
                     self.ended = true;
@@ -294,6 +315,9 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     }
 
     fn send_to_backend(&mut self, input: BackendInput) {
+        if let Some(sound) = &mut self.turn_sound {
+            sound.follow(&input);
+        }
         self.outputs.push_back(AgentOutput::Backend(input));
     }
 }

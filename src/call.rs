@@ -23,6 +23,7 @@ pub mod playout;
 pub mod settings;
 pub mod speech;
 pub mod trace;
+mod turn_end;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -30,10 +31,10 @@ use std::time::Duration;
 use crate::call::echo_gate::EchoGate;
 use crate::call::effects::Effects;
 use crate::call::ending::{HANG_UP_DRAIN_MAX, Prompts};
-use crate::call::endpoint::{Endpoint, Verdict};
+use crate::call::endpoint::{Endpoint, TurnHint};
 use crate::call::event::{
     BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, FloorState,
-    FrameFeatures, Generation, Output, Playout, SentFrame,
+    FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
@@ -107,6 +108,10 @@ pub struct CallStats {
     pub text_overflows: u64,
     /// Typed texts refused: too long, or too many waiting.
     pub texts_refused: u64,
+    /// Pauses that the turn's model was asked about.
+    pub judgements: u64,
+    /// Of those, pauses that it could not judge: it failed, or was busy. They were judged by their sound.
+    pub judgements_missed: u64,
     /// Errors that the client was told of and the call survived.
     pub complaints: u64,
 }
@@ -133,6 +138,8 @@ pub struct Call {
     speech: Speech,
     endpoint: Endpoint,
     floor: Floor,
+    /// The turn of the user that the endpointer was told of.
+    turn_open: Option<TurnId>,
     keys: Keys,
     muted: bool,
     prompts: Prompts,
@@ -156,6 +163,7 @@ impl Call {
             speech: Speech::new(settings.speech.clone()),
             endpoint: Endpoint::new(&settings.endpoint),
             floor: Floor::new(&settings),
+            turn_open: None,
             keys: Keys::default(),
             muted: false,
             prompts: Prompts::default(),
@@ -187,15 +195,17 @@ impl Call {
         let echo = self.echo_gate.step(features);
         let change = self.speech.step(features, echo);
         self.floor.heard(now, features, echo, change, &mut self.effects);
+        self.follow_turn();
         if let Some(SpeechChange::Started { first }) = change {
-            self.floor.speech_started(now, first, &mut self.effects);
+            self.handle_speech_started(now, first);
         }
+        let is_voiced = self.speech.last_voiced() == Some(features.at);
+        self.endpoint.handle_frame(features, is_voiced);
         if let Some(last) = self.speech.last_voiced() {
             self.floor.speech_goes_on(last);
         }
         if let Some(SpeechChange::Stopped { last }) = change {
-            let deadline = self.endpoint.deadline(last);
-            self.floor.speech_stopped(now, deadline, &mut self.effects);
+            self.handle_speech_stopped(now, last);
         }
         self.settle(now);
         self.floor.disposition()
@@ -222,7 +232,10 @@ impl Call {
                 self.floor.understood(now, turn, &text, &mut self.effects);
                 self.effects.client(ClientEvent::UserTranscript { turn, text, is_final });
             }
-            BackendEvent::TurnLooksComplete { .. } | BackendEvent::UserTurnEnded { .. } => {}
+            BackendEvent::TurnLooksComplete { turn, probability } => {
+                self.handle_hint(now, TurnHint::Text { turn, probability });
+            }
+            BackendEvent::UserTurnEnded { turn } => self.handle_backend_ends_turn(now, turn),
             BackendEvent::WantsToSpeak => self.backend_wants_to_speak = true,
             BackendEvent::Failed { message } => self.fail(now, message),
             BackendEvent::HangUp { reason } => {
@@ -305,14 +318,7 @@ impl Call {
     pub fn handle_timeout(&mut self, now: SessionTime) {
         while let Some(timer) = self.effects.timers.take_due(now) {
             match timer {
-                Timer::Endpoint => match self.endpoint.judge(now, self.speech.is_starting()) {
-                    Verdict::Over => self.floor.end_turn(now, &mut self.effects),
-                    Verdict::AskAgain(at) => self.effects.timers.arm(Timer::Endpoint, at),
-                    Verdict::Speculate(at) => {
-                        self.effects.timers.arm(Timer::Endpoint, at);
-                        self.floor.speculate(&mut self.effects);
-                    }
-                },
+                Timer::Endpoint => self.judge_pause(now),
                 Timer::Turn => self.end_turn(now),
                 Timer::Reply | Timer::Stall => self.floor.give_up(now, &mut self.effects),
                 Timer::Filler => self.floor.fill(&mut self.effects),

@@ -36,7 +36,7 @@
 //! | [`script`] | what a scripted backend plays |
 //! | [`rtp`] | packet order and arrival: the jitter buffer, RTCP arithmetic, telling datagrams apart |
 //! | [`sdp`] | offers and trickle fragments, read into types; answers written from them |
-//! | [`dsp`] | frames, levels, gain, resampling, G.711, echo cancellation, noise suppression, voice probability |
+//! | [`dsp`] | frames, levels, gain, resampling, G.711, echo and noise, voice probability, pitch, log-mel |
 //! | [`call`] | the conversation: echo gate, speech, endpoint, floor, playout ledger, turn metrics |
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
@@ -61,7 +61,7 @@
 //! - Who may know whom stands in `tests/tidy.rs`; a new arrow is a commit of its own. `rtp`, `dsp` and
 //!   `call` do not know each other. No PCM enters a state machine: decisions take features.
 //! - One owner per outside world: `rtc::` only in `peer::webrtc`, `axum::` only in `signaling`, `opus::`
-//!   only in `media::opus`, `ort::` only in `dsp::silero`, the environment only in `config`.
+//!   only in `media::opus`, `ort::` only in `dsp::onnx` and its two models, the environment only in `config`.
 //! - One mutation, then a full drain of `poll_*`, then the next input. There are no callbacks.
 //! - Only the floor opens and closes turns and generations. Whatever carries an old generation is dropped,
 //!   in one place.

@@ -59,6 +59,10 @@ pub const DOWNLINK_CATCH_UP_SLOTS_MAX: u64 = 3;
 /// simulations' raw 16 kHz PCM 640.
 pub const ENCODED_FRAME_BYTES_MAX: usize = 640;
 
+/// The user's audio that the turn's model hears, kept by calls that have one: what Smart Turn was trained
+/// on. The oldest is overwritten.
+pub const TURN_SOUND_MS: u32 = 8_000;
+
 // ==== Channels ====
 
 /// Datagrams waiting for one call. Two seconds of media; a full queue drops the datagram, counted,
@@ -108,6 +112,14 @@ pub const MODEL_EVENT_BYTES_MAX: usize = 256 * 1024;
 pub const MODEL_REPORTS_MAX: usize = 64;
 /// Timers that a user can have running in one call; one more is refused, in words.
 pub const USER_TIMERS_MAX: usize = 8;
+/// Pauses that wait for one thread of the turn's model: what it can judge before the calls have stopped
+/// waiting. At the limit the pause is judged by its sound, counted.
+pub const TURN_JUDGEMENTS_WAITING_MAX: usize = 8;
+/// Threads of one turn model, each with a copy of it.
+pub const TURN_JUDGES_MAX: usize = 4;
+/// Answers of the turn's model waiting for their call: more than it asks for while waiting. At the limit an
+/// answer is dropped; nobody waits for it any more.
+pub const TURN_ANSWERS_MAX: usize = 4;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::backend::BackendError;
 use crate::config::{BackendConfig, Config};
-use crate::dsp::silero::VadError;
+use crate::dsp::onnx::ModelError;
 use crate::limits::DRAIN_GRACE;
 use crate::peer::BindError;
 use registry::{Calls, Registry};
@@ -40,7 +40,11 @@ pub enum ServerError {
         source: std::io::Error,
     },
     #[error("{0}")]
-    VoiceActivity(#[from] VadError),
+    VoiceActivity(#[from] ModelError),
+    #[error("agent `{agent}`: {source}")]
+    TurnModel { agent: String, source: ModelError },
+    #[error("cannot start a thread for the turn model: {0}")]
+    Threads(std::io::Error),
     #[error("{}", listed(.0))]
     Backends(Vec<(String, BackendError)>),
     #[error("{0}; choose other media sockets with --udp and --tcp")]

@@ -202,7 +202,7 @@ impl Run {
             match output {
                 AgentOutput::Packet(packet) => assert!(!packet.payload().is_empty()),
                 AgentOutput::Backend(BackendInput::Command(command)) => self.follow(&command),
-                AgentOutput::Backend(BackendInput::Audio(_)) => {}
+                AgentOutput::Backend(BackendInput::Audio(_)) | AgentOutput::JudgeTurn { .. } => {}
                 AgentOutput::Client(event) => {
                     for message in self.encoder.encode(&event, "2026-01-01T00:00:00Z") {
                         assert!(message.len() <= DATA_MESSAGE_BYTES_MAX, "{}", message.len());

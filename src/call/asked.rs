@@ -36,7 +36,7 @@ impl Call {
         }
         self.muted = muted;
         self.effects.client(ClientEvent::UserMuted { muted });
-        self.floor.dismiss(now, &mut self.effects);
+        self.floor.forget_speech(now, &mut self.effects);
         self.end_turn(now);
     }
 

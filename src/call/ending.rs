@@ -56,6 +56,7 @@ impl Call {
     /// After each mutation: with nobody speaking, what waited for that happens.
     pub(super) fn settle(&mut self, now: SessionTime) {
         self.settle_turn(now);
+        self.follow_turn();
         if self.floor.state() != FloorState::Idle {
             self.effects.timers.disarm(Timer::Idle);
             return;
@@ -83,8 +84,8 @@ impl Call {
             && is_silent
             && let Some(last) = self.floor.last_voiced()
         {
-            let deadline = self.endpoint.deadline(last);
-            self.floor.speech_stopped(now, deadline, &mut self.effects);
+            self.follow_turn();
+            self.handle_speech_stopped(now, last);
         }
     }
 

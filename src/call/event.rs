@@ -416,6 +416,11 @@ pub enum Output {
     /// Send the held user audio to the backend, oldest first, before anything that follows.
     ReleaseHeld,
     Downlink(DownlinkCommand),
+    /// Ask the turn's model whether the user's turn is over, by the sound up to here. Answered with
+    /// [`Call::handle_turn_judged`](crate::call::Call::handle_turn_judged).
+    JudgeTurn {
+        turn: TurnId,
+    },
     Client(ClientEvent),
     End(EndReason),
 }

@@ -232,6 +232,20 @@ impl Floor {
         }
     }
 
+    /// The turn that is the user's for certain, and where its first voiced frame began.
+    pub(super) fn user_turn(&self) -> Option<(TurnId, SessionTime)> {
+        let clock = match &self.state {
+            State::User { turn } | State::Settling { turn } => turn,
+            State::Speculating { ahead } => ahead.reply.clock.as_ref()?,
+            State::Idle
+            | State::Thinking { .. }
+            | State::Agent { .. }
+            | State::Contested { .. }
+            | State::Yielding { .. } => return None,
+        };
+        Some((clock.turn(), clock.first_voiced()))
+    }
+
     /// The turn is over, if one is open.
     pub(super) fn end_turn(&mut self, now: SessionTime, effects: &mut Effects) {
         let mut clock = match mem::take(&mut self.state) {

@@ -46,6 +46,11 @@ impl TurnClock {
         self.last_voiced = at;
     }
 
+    /// The beginning of the first voiced frame.
+    pub const fn first_voiced(&self) -> SessionTime {
+        self.first_voiced
+    }
+
     /// The end of the last voiced frame.
     pub const fn last_voiced(&self) -> SessionTime {
         self.last_voiced

@@ -8,11 +8,17 @@ mod rows;
 use std::time::Duration;
 
 use super::event::*;
-use super::settings::CallSettings;
+use super::settings::{CallSettings, EndpointSettings};
 use super::trace::Trace;
 use super::{Call, Timer};
 use crate::limits::FRAME;
 use crate::time::SessionTime;
+
+/// Turns end after 600 ms of silence: the rows count it.
+pub(super) fn fixed_silence() -> CallSettings {
+    let endpoint = EndpointSettings::silence(Duration::from_millis(600));
+    CallSettings { endpoint, ..CallSettings::default() }
+}
 
 /// A call that is driven frame by frame.
 pub(super) struct Rig {
@@ -30,7 +36,7 @@ impl Rig {
 
     /// A call whose agent waits to be spoken to, with its backend ready.
     pub(super) fn silent() -> Self {
-        Self::silent_with(CallSettings { greet: false, ..CallSettings::default() })
+        Self::silent_with(CallSettings { greet: false, ..fixed_silence() })
     }
 
     pub(super) fn silent_with(settings: CallSettings) -> Self {

@@ -1,21 +1,23 @@
 //! `agents`: who answers. Each entry is a persona, a backend and how it takes turns.
 
+mod endpoint;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use endpoint::SILENCE_MS;
 
 use super::{Environment, Overrides};
 use crate::agent::AgentSettings;
 use crate::backend::echo::EchoSettings;
 use crate::backend::local::{LlmSettings, LocalSettings, Voice};
 use crate::backend::scripted::ScriptedSettings;
-use crate::call::settings::CallSettings;
+use crate::call::settings::{CallSettings, EndpointSettings};
 use crate::media::uplink::{EchoMode, NoiseSuppression, UplinkSettings};
 use crate::yaml::{Errors, Fields, Place};
 
 const PERSONA_CHARS_MAX: usize = 20_000;
 const GREETING_CHARS_MAX: usize = 1_000;
-/// The pauses that may end a turn; see [`crate::call::settings::EndpointSettings`].
-const SILENCE_MS: std::ops::RangeInclusive<u64> = 100..=5_000;
 
 /// One agent of the configuration.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct AgentProfile {
     pub backend: BackendConfig,
     /// How it listens and takes turns.
     pub settings: AgentSettings,
+    /// The turn's model, where the endpoint strategy is semantic: an ONNX file.
+    pub turn_model: Option<PathBuf>,
 }
 
 /// A backend and its settings.
@@ -63,6 +67,7 @@ impl AgentProfile {
             language: "en-US".to_owned(),
             backend: BackendConfig::Local(LocalSettings::standard()),
             settings: AgentSettings::default(),
+            turn_model: None,
         }
     }
 
@@ -76,7 +81,9 @@ impl AgentProfile {
                     SILENCE_MS.end()
                 ));
             }
-            self.settings.call.endpoint.silence = Duration::from_millis(u64::from(silence_ms));
+            let silence = Duration::from_millis(u64::from(silence_ms));
+            self.settings.call.endpoint = EndpointSettings::silence(silence);
+            self.turn_model = None;
         }
         let name = match (&overrides.backend, &overrides.script) {
             (Some(name), _) => name.as_str(),
@@ -149,7 +156,9 @@ pub(super) fn decode(
         );
         fields.refuse("language", problem);
     }
-    turn(&mut fields, &mut profile.settings.call);
+    // A script can say anything; the others leave the end of a turn to the call.
+    let ends_turns = matches!(profile.backend, BackendConfig::Scripted(_));
+    profile.turn_model = turn(&mut fields, &mut profile.settings.call, folder, ends_turns);
     speech(&mut fields, &mut profile.settings.call);
     uplink(&mut fields, &mut profile.settings.uplink);
     profile
@@ -258,9 +267,16 @@ fn llm(local: &mut Fields<'_, '_>, environment: &Environment) -> Option<LlmSetti
     Some(settings)
 }
 
-fn turn(fields: &mut Fields<'_, '_>, call: &mut CallSettings) {
+/// Answers the file of the turn's model.
+fn turn(
+    fields: &mut Fields<'_, '_>,
+    call: &mut CallSettings,
+    folder: Option<&Path>,
+    ends_turns: bool,
+) -> Option<PathBuf> {
     let known = [
         "silence_ms",
+        "endpoint",
         "turn_max_ms",
         "reply_timeout_ms",
         "stall_timeout_ms",
@@ -269,11 +285,12 @@ fn turn(fields: &mut Fields<'_, '_>, call: &mut CallSettings) {
         "key_timeout_ms",
         "client_buffer_ms",
     ];
-    let Some(mut turn) = fields.fields("turn", &known) else { return };
+    let mut turn = fields.fields("turn", &known)?;
+    let (endpoint, model) = endpoint::decode(&mut turn, folder, ends_turns);
+    call.endpoint = endpoint;
     let mut set = |key: &str, range_ms: std::ops::RangeInclusive<u64>, value: &mut Duration| {
         *value = turn.duration_ms(key, range_ms, *value);
     };
-    set("silence_ms", SILENCE_MS, &mut call.endpoint.silence);
     set("turn_max_ms", 5_000..=600_000, &mut call.turn_max);
     set("reply_timeout_ms", 1_000..=120_000, &mut call.reply_timeout);
     set("stall_timeout_ms", 500..=60_000, &mut call.stall_timeout);
@@ -281,6 +298,7 @@ fn turn(fields: &mut Fields<'_, '_>, call: &mut CallSettings) {
     set("call_max_ms", 10_000..=86_400_000, &mut call.call_max);
     set("key_timeout_ms", 200..=10_000, &mut call.key_timeout);
     set("client_buffer_ms", 0..=500, &mut call.client_buffer);
+    model
 }
 
 fn speech(fields: &mut Fields<'_, '_>, call: &mut CallSettings) {

@@ -188,12 +188,12 @@ impl<V: VoiceModel> Uplink<V> {
         }
         let made_up = self.decoded.take(&mut self.frame);
         self.last_dbfs = level::rms_dbfs(&self.frame);
-        let Judged { pcm, voice, level_dbfs, echo } = self.chain.step(at, &mut self.frame);
+        let Judged { pcm, voice, level_dbfs, pitch_hz, echo } =
+            self.chain.step(at, &mut self.frame);
         self.quiet_frames = if voice < VOICE_MIN { self.quiet_frames + 1 } else { 0 };
         let concealed = made_up > self.frame.len() / 2;
         self.stats.frames += 1;
         self.stats.frames_concealed += u64::from(concealed);
-        let pitch_hz = None;
         let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed };
         Some(UplinkFrame { features, pcm })
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::judge::TurnJudge;
 use super::webrtc::session::SessionStats;
 use crate::agent::{Agent, AgentStats};
 use crate::backend::BackendSession;
@@ -20,6 +21,8 @@ pub struct CallParts<C, V> {
     pub call_id: String,
     pub agent: Agent<C, V>,
     pub backend: BackendSession,
+    /// The model that is asked whether a turn is over, if the agent's settings ask one.
+    pub turn_judge: Option<TurnJudge>,
 }
 
 /// An offer that was answered.

@@ -18,6 +18,8 @@ use antiphon::call::event::{DownlinkCommand, Generation};
 use antiphon::dsp::denoise::{DenoiseMode, Denoiser};
 use antiphon::dsp::echo::{EchoCanceller, EchoMode};
 use antiphon::dsp::g711;
+use antiphon::dsp::mel::{LogMel, SAMPLES};
+use antiphon::dsp::pitch::PitchTracker;
 use antiphon::dsp::resample::Resampler;
 use antiphon::dsp::silero::SileroModel;
 use antiphon::dsp::vad::level::LevelVoice;
@@ -60,6 +62,9 @@ fn main() {
     if is_wanted("whole agent") {
         whole::print();
     }
+    if is_wanted("log-mel") {
+        log_mel();
+    }
     if filter.is_none() {
         contention();
     }
@@ -93,6 +98,7 @@ fn stages() -> Vec<Stage> {
     stages.push(echo("agent silent", EchoMode::On, false, 0.3));
     stages.push(voice("level (simulation)", LevelVoice::new(-50.0)));
     stages.push(voice("silero", model(1).stream()));
+    stages.push(pitch());
     stages.push(downlink("sounding", true));
     stages.push(downlink("silent", false));
     stages.push(g711_both_ways());
@@ -158,6 +164,16 @@ fn voice(name: &str, model: impl VoiceModel + 'static) -> Stage {
         black_box(detector.step(frames.next()));
     };
     Stage { name: format!("voice {name}"), step: Box::new(step) }
+}
+
+/// On every frame; a call does so only while somebody speaks.
+fn pitch() -> Stage {
+    let mut frames = Frames::new(WIDEBAND_HZ, 0.0);
+    let mut tracker = PitchTracker::new();
+    let step = move || {
+        black_box(tracker.step(frames.next()));
+    };
+    Stage { name: "pitch".to_owned(), step: Box::new(step) }
 }
 
 /// Everything from a backend's 24 kHz to the encoder, without the encoder.
@@ -250,6 +266,23 @@ fn jitter_buffer() -> Stage {
         black_box(matches!(buffer.pop(slot, playhead), Pop::Frame { .. }));
     };
     Stage { name: "jitter buffer".to_owned(), step: Box::new(step) }
+}
+
+/// What the turn's model is given, once in each pause: not on the call's loop.
+fn log_mel() {
+    let mut features = LogMel::new();
+    let mut frames = Frames::new(WIDEBAND_HZ, 0.0);
+    let mut pcm: Vec<i16> = Vec::new();
+    while pcm.len() < SAMPLES {
+        pcm.extend(frames.next().iter().copied().map(g711::i16_from_f32));
+    }
+    let run = |_| {
+        let start = Instant::now();
+        black_box(features.step(&pcm));
+        start.elapsed()
+    };
+    let least = (0..10 * RUNS).map(run).min().unwrap_or(Duration::MAX);
+    println!("{:<44}{:>10.3} ms", "log-mel of 8 s, once a pause", least.as_secs_f64() * 1_000.0);
 }
 
 /// How many windows all cores together judge, by how many sessions they share: the reason for one

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand, EndReason, FloorState};
+use antiphon::call::settings::EndpointSettings;
 use antiphon::media::uplink::EchoMode;
 use expect_test::{Expect, expect};
 
@@ -28,7 +29,7 @@ fn settings() -> AgentSettings {
     settings.call.greet = false;
     // The user's frames are told apart by marks in their samples, which a canceller would wash out.
     settings.uplink.echo = EchoMode::Off;
-    settings.call.endpoint.silence = Duration::from_millis(200);
+    settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(200));
     settings
 }
 

@@ -10,7 +10,8 @@ use antiphon::agent::{
     Agent, AgentOutput, AgentSettings, BackendInput, EncodedFrame, PayloadKind, PcmFrame, RtpPacket,
 };
 use antiphon::call::event::{
-    BackendCommand, BackendEvent, ClientCommand, ClientEvent, EndReason, FloorState, TurnMetrics,
+    BackendCommand, BackendEvent, ClientCommand, ClientEvent, EndReason, FloorState, TurnId,
+    TurnMetrics,
 };
 use antiphon::call::trace::Trace;
 use antiphon::limits::FRAME;
@@ -64,6 +65,7 @@ enum Happening {
     Reaches(Received),
     Command(ClientCommand),
     Backend(Made),
+    Judged(TurnId),
 }
 
 /// One call.
@@ -255,6 +257,11 @@ impl World {
                 }
             },
             Happening::Backend(_) => {}
+            Happening::Judged(turn) => {
+                // It fails at times, and does not always think that the turn is over.
+                let probability = [None, Some(0.9), Some(0.2)][turn.0 as usize % 3];
+                self.agent.handle_turn_judged(now, turn, probability);
+            }
         }
     }
 
@@ -298,6 +305,11 @@ impl World {
                 AgentOutput::Packet(packet) => self.packet(&packet),
                 AgentOutput::Backend(BackendInput::Audio(pcm)) => self.audio(&pcm),
                 AgentOutput::Backend(BackendInput::Command(command)) => self.command(command),
+                AgentOutput::JudgeTurn { turn, pcm } => {
+                    assert!(!pcm.is_empty(), "there is something to judge");
+                    let takes = Duration::from_millis(30 * (1 + u64::from(turn.0) % 30));
+                    self.plan(now + takes, Happening::Judged(turn));
+                }
                 AgentOutput::Client(event) => {
                     self.checks.client(&event);
                     self.trace.client(now, &event);

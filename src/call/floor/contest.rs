@@ -116,8 +116,14 @@ impl Floor {
         }
     }
 
+    /// What was said over the reply is not to be heard: the user is muted, and the held audio gone.
+    pub(in crate::call) fn forget_speech(&mut self, now: SessionTime, effects: &mut Effects) {
+        self.dismiss(now, effects);
+        self.forget_attempts();
+    }
+
     /// It was nothing: the reply plays on.
-    pub(in crate::call) fn dismiss(&mut self, now: SessionTime, effects: &mut Effects) {
+    pub(super) fn dismiss(&mut self, now: SessionTime, effects: &mut Effects) {
         self.act(now, Finding::Dismiss, Evidence::NONE, effects);
     }
 

@@ -8,7 +8,7 @@ use super::*;
 
 /// Each state by its name, and how a call gets there. Replies are of generation 1 throughout.
 fn states() -> Vec<(&'static str, Rig)> {
-    let connecting = Rig::new(CallSettings::default());
+    let connecting = Rig::new(fixed_silence());
     let idle = Rig::silent;
     let user = || {
         let mut rig = idle();

@@ -8,7 +8,7 @@ use super::*;
 use crate::call::settings::InterruptionPolicy;
 
 fn settings(change: impl FnOnce(&mut CallSettings)) -> CallSettings {
-    let mut settings = CallSettings { greet: false, ..CallSettings::default() };
+    let mut settings = CallSettings { greet: false, ..fixed_silence() };
     change(&mut settings);
     settings
 }

@@ -9,7 +9,7 @@ const fn ms(millis: u64) -> Duration {
 
 /// A rig in which the agent's reply of 2 s to a first turn sounds, `sent_ms` of it sent.
 fn agent_speaks(sent_ms: u64) -> Rig {
-    let settings = CallSettings { greet: false, ..CallSettings::default() };
+    let settings = CallSettings { greet: false, ..fixed_silence() };
     agent_speaks_with(settings, sent_ms)
 }
 
@@ -30,8 +30,8 @@ pub(super) fn agent_speaks_with(settings: CallSettings, sent_ms: u64) -> Rig {
 #[test]
 fn the_turn_is_over_a_silence_after_the_last_voiced_frame_and_not_later() {
     for silence_ms in [100, 200, 600, 1_500] {
-        let mut settings = CallSettings { greet: false, ..CallSettings::default() };
-        settings.endpoint.silence = ms(silence_ms);
+        let mut settings = CallSettings { greet: false, ..fixed_silence() };
+        settings.endpoint = EndpointSettings::silence(ms(silence_ms));
         let mut rig = Rig::new(settings);
         rig.act(Call::handle_connected);
         rig.say(1_000);
@@ -125,7 +125,7 @@ fn an_interruption_tells_the_backend_what_was_heard() {
         (Some(200), Some(700), 760, 2),
         (Some(200), Some(60_000), 1_040, 3),
     ] {
-        let mut settings = CallSettings { greet: false, ..CallSettings::default() };
+        let mut settings = CallSettings { greet: false, ..fixed_silence() };
         settings.interruption.policy = InterruptionPolicy::Immediate;
         let mut rig = agent_speaks_with(settings, 1_000);
         if let Some(round_trip_ms) = round_trip_ms {
@@ -191,7 +191,7 @@ fn text_during_speech_ends_the_turn_and_speech_goes_on_in_another() {
 
 #[test]
 fn text_from_before_the_call_connected_waits_for_it() {
-    let mut rig = Rig::new(CallSettings { greet: false, ..CallSettings::default() });
+    let mut rig = Rig::new(CallSettings { greet: false, ..fixed_silence() });
     rig.text("early", true);
     assert_eq!(rig.state(), "connecting");
     rig.act(Call::handle_connected);
@@ -247,7 +247,7 @@ fn a_reply_is_given_up_only_after_the_last_sign_of_life() {
 
 #[test]
 fn a_backend_that_is_not_ready_yet_is_not_late() {
-    let mut rig = Rig::new(CallSettings::default());
+    let mut rig = Rig::new(fixed_silence());
     rig.act(Call::handle_connected);
     rig.wait(ms(15_000));
     assert_eq!(rig.call.floor(), FloorState::Thinking, "the greeting waits");
@@ -283,7 +283,7 @@ fn a_silent_reply_is_played_and_nobody_is_said_to_speak() {
 
 #[test]
 fn a_monologue_is_given_to_the_backend_in_parts_without_losing_any() {
-    let mut settings = CallSettings { greet: false, ..CallSettings::default() };
+    let mut settings = CallSettings { greet: false, ..fixed_silence() };
     settings.turn_max = ms(5_000);
     let mut rig = Rig::new(settings);
     rig.act(Call::handle_connected);

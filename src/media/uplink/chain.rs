@@ -7,6 +7,7 @@ use crate::dsp::denoise::Denoiser;
 use crate::dsp::echo::{Echo, EchoCanceller, EchoMode, EchoState};
 use crate::dsp::g711::i16_from_f32;
 use crate::dsp::level;
+use crate::dsp::pitch::PitchTracker;
 use crate::dsp::resample::Resampler;
 use crate::dsp::vad::{VoiceDetector, VoiceModel};
 use crate::limits::{WIDEBAND_FRAME, WIDEBAND_HZ};
@@ -18,6 +19,9 @@ use crate::time::SessionTime;
 /// nothing to judge, and judging it costs as much as speech.
 const SILENT_FRAMES_MAX: u32 = 10;
 
+/// Below this probability of speech no pitch is looked for. Low, since the probability lags behind.
+const PITCH_VOICE_MIN: f32 = 0.2;
+
 /// One frame, judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Judged {
@@ -26,6 +30,8 @@ pub(super) struct Judged {
     pub(super) voice: f32,
     pub(super) level_dbfs: f32,
     pub(super) echo: EchoEvidence,
+    /// Fundamental frequency where it is voiced.
+    pub(super) pitch_hz: Option<f32>,
 }
 
 /// The stages between decoder and features.
@@ -45,6 +51,7 @@ pub(super) struct Chain<V> {
     to_denoiser: Resampler,
     denoiser: Denoiser,
     detector: VoiceDetector<V>,
+    pitch: PitchTracker,
     /// Frames of digital silence up to now.
     silent_frames: u32,
     resampled: Vec<f32>,
@@ -79,6 +86,7 @@ impl<V: VoiceModel> Chain<V> {
             to_denoiser: converter(rate_hz, settings.noise.input_rate_hz()),
             denoiser: Denoiser::new(settings.noise),
             detector: VoiceDetector::new(voice),
+            pitch: PitchTracker::new(),
             silent_frames: 0,
             resampled: Vec::new(),
             wideband: Vec::with_capacity(2 * WIDEBAND_FRAME),
@@ -106,8 +114,10 @@ impl<V: VoiceModel> Chain<V> {
         self.wideband.clear();
         self.denoiser.step(&self.resampled, &mut self.wideband);
         self.wideband.resize(WIDEBAND_FRAME, 0.0);
+        let voice = self.judge_voice();
         Judged {
-            voice: self.judge_voice(),
+            voice,
+            pitch_hz: self.find_pitch(voice),
             level_dbfs: level::rms_dbfs(&self.wideband),
             pcm: PcmFrame(std::array::from_fn(|n| i16_from_f32(self.wideband[n]))),
             echo,
@@ -126,6 +136,14 @@ impl<V: VoiceModel> Chain<V> {
         if let Some(stage) = &mut self.echo {
             stage.canceller.expect_delay(samples(delay));
         }
+    }
+
+    fn find_pitch(&mut self, voice: f32) -> Option<f32> {
+        if voice < PITCH_VOICE_MIN {
+            self.pitch.reset();
+            return None;
+        }
+        self.pitch.step(&self.wideband)
     }
 
     fn judge_voice(&mut self) -> f32 {

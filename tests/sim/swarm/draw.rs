@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand};
-use antiphon::call::settings::InterruptionPolicy;
+use antiphon::call::settings::{EndpointSettings, EndpointStrategy, InterruptionPolicy};
 use antiphon::media::uplink::EchoMode;
 
 use crate::backend::Behaviour;
@@ -47,11 +47,23 @@ pub(super) fn play(seed: u64, world: &mut World, length_ms: u64) {
     }
 }
 
+/// Mostly a fixed silence, since what follows a turn needs turns that end soon.
+fn endpoint(random: &mut Random) -> EndpointSettings {
+    let silence = Duration::from_millis(random.between(5, 50) * 20);
+    let strategy = match random.between(1, 10) {
+        1..=5 => EndpointStrategy::Silence(silence),
+        6..=8 => EndpointStrategy::Adaptive,
+        9 => EndpointStrategy::Semantic { threshold: 0.5 },
+        _ => EndpointStrategy::Backend,
+    };
+    EndpointSettings { strategy, speculate: random.percent(50), ..EndpointSettings::default() }
+}
+
 fn settings(random: &mut Random) -> AgentSettings {
     let mut settings = AgentSettings::default();
     let call = &mut settings.call;
     call.greet = random.percent(50);
-    call.endpoint.silence = Duration::from_millis(random.between(5, 50) * 20);
+    call.endpoint = endpoint(random);
     call.reply_timeout = Duration::from_secs(random.between(3, 6));
     call.stall_timeout = Duration::from_secs(random.between(1, 5));
     call.turn_max = Duration::from_secs(random.between(5, 30));

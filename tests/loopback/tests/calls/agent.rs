@@ -1,8 +1,11 @@
 //! The agent's side of a loopback call: an endpoint, and a backend that is the test itself.
 
+use std::time::Duration;
+
 use antiphon::agent::{Agent, AgentSettings, BackendInput};
 use antiphon::backend::{BackendChannels, BackendOutput, ReplyAudio, channels};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation};
+use antiphon::call::settings::EndpointSettings;
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
 use antiphon::media::codec::Codec as _;
@@ -69,8 +72,10 @@ impl Desk {
             let (backend, channels) = channels();
             tokio::spawn(backend_task(channels, turn));
             let voice = Detector { voice, level: LevelVoice::new(-50.0) };
-            let agent = Agent::new(AgentSettings::default(), codec(format), voice);
-            Ok(CallParts { call_id: "loopback".to_owned(), agent, backend })
+            let mut settings = AgentSettings::default();
+            settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(600));
+            let agent = Agent::new(settings, codec(format), voice);
+            Ok(CallParts { call_id: "loopback".to_owned(), agent, backend, turn_judge: None })
         };
         let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
         (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })
