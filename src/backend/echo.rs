@@ -5,7 +5,8 @@ use std::future::{Future, pending};
 
 use super::session::{self, Machine};
 use super::{
-    Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio, channels,
+    Abilities, Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio,
+    channels,
 };
 use crate::agent::{BackendInput, PcmFrame};
 use crate::call::event::{BackendCommand, BackendEvent, Generation};
@@ -46,6 +47,10 @@ impl Echo {
 impl Backend for Echo {
     fn name(&self) -> &'static str {
         "echo"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities { speculates: true, transcribes: false }
     }
 
     fn open(&self, _call: CallContext) -> BackendSession {

@@ -14,6 +14,7 @@ use dashmap::DashMap;
 use tokio::sync::Notify;
 
 use super::ServerError;
+use super::clips;
 use super::ids::random_id;
 use super::sessions::Sessions;
 use crate::agent::Agent;
@@ -317,7 +318,10 @@ fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
     };
-    Ok(LiveAgent { profile: profile.clone(), backend })
+    profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
+    let mut profile = profile.clone();
+    profile.settings.clips = clips::load(&profile)?;
+    Ok(LiveAgent { profile, backend })
 }
 
 /// The registry as HTTP sees it; shared, because calls outlive the requests that made them.

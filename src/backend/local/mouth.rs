@@ -111,7 +111,7 @@ impl Blocks<'_> {
 
 /// The samples from shortly before the first that can be heard. flite begins every sentence with 200 ms
 /// of silence, which the user would wait for; the pause between sentences is at their ends.
-fn without_lead(pcm: &[i16]) -> &[i16] {
+pub(super) fn without_lead(pcm: &[i16]) -> &[i16] {
     let first = pcm.iter().position(|sample| sample.unsigned_abs() > LEAD_PEAK);
     first.map_or(&[], |first| &pcm[first.saturating_sub(LEAD_KEPT_SAMPLES)..])
 }
