@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::backend::local::dialogue::Answer;
 use crate::backend::local::model::{Asking, ModelError};
 use crate::backend::local::mouth::Speaking;
 use crate::backend::local::sentences::Sentences;
@@ -14,6 +15,9 @@ const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
 /// A reply being made.
 pub(super) struct Reply {
     pub(super) generation: Generation,
+    /// What its workers know it by. No two replies of a call share it, unlike the generation, which an
+    /// answer that was withdrawn may leave to the next.
+    pub(super) work: Generation,
     pub(super) source: Source,
     /// Sentences still to be spoken.
     pub(super) sentences: VecDeque<String>,
@@ -21,6 +25,10 @@ pub(super) struct Reply {
     /// Made and not yet taken.
     pub(super) made: VecDeque<Made>,
     pub(super) ending: Ending,
+    /// How fast it is spoken, relative to the voice's own pace.
+    pub(super) pace: f32,
+    /// Sentences given to the synthesiser, which the history does not hold yet.
+    pub(super) unrecorded: Vec<String>,
 }
 
 /// Where the reply's text comes from.
@@ -46,14 +54,28 @@ pub(super) enum Ending {
 }
 
 impl Reply {
-    pub(super) fn hearing(generation: Generation) -> Self {
+    pub(super) const fn hearing(generation: Generation, work: Generation, pace: f32) -> Self {
         Self {
             generation,
+            work,
             source: Source::Hearing,
             sentences: VecDeque::new(),
             speaking: None,
             made: VecDeque::new(),
             ending: Ending::Finished,
+            pace,
+            unrecorded: Vec::new(),
+        }
+    }
+
+    /// The whole text.
+    pub(super) fn complete(&mut self, answer: &Answer) {
+        let mut text = Sentences::default();
+        text.push(&answer.text);
+        self.sentences.extend(std::iter::from_fn(|| text.finish()));
+        self.source = Source::Complete;
+        if answer.hang_up {
+            self.ending = Ending::HangUp;
         }
     }
 
