@@ -265,7 +265,10 @@ async fn a_withdrawn_answer_leaves_no_trace() {
         let interlude = vec![speculate(1, 1), withdraw(1, 1), speculate(1, 2), withdraw(1, 2)];
         send(&session, [sound(1), interlude, vec![ended(3)]].concat()).await;
         let seen = all_until_finished(&mut session, 3).await;
-        assert_eq!(content(&seen, 3), expected, "{name} answers otherwise");
+        let (texts, samples) = content(&seen, 3);
+        assert_eq!(texts, expected.0, "{name} answers otherwise");
+        // The local voice's breath is noise, which is never the same.
+        assert!(name == "local" || samples == expected.1, "{name} sounds otherwise");
         assert_eq!(count(&seen, started(3)), 1, "{name}");
         assert_eq!(count(&seen, finished(1)) + count(&seen, finished(2)), 0, "{name}");
     }

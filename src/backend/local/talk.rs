@@ -205,7 +205,13 @@ impl Talk {
         match report {
             MouthReport::Block { generation, pcm } => {
                 if let Some(reply) = self.reply_of(generation) {
+                    reply.samples += pcm.len();
                     reply.made.push_back(Made::Block(pcm));
+                }
+            }
+            MouthReport::Words { generation, words } => {
+                if let Some(reply) = self.reply_of(generation) {
+                    reply.time_words(words);
                 }
             }
             MouthReport::Done { generation, spoken } => {
@@ -443,6 +449,9 @@ impl Machine for Talk {
         self.speak_on();
         Some(match made {
             Made::Text(text) => BackendOutput::Event(BackendEvent::ReplyText { generation, text }),
+            Made::Words(words) => {
+                BackendOutput::Event(BackendEvent::ReplyWords { generation, words })
+            }
             Made::Block(pcm) => {
                 let sample_rate_hz = WIDEBAND_HZ;
                 BackendOutput::Audio(ReplyAudio { generation, sample_rate_hz, pcm })

@@ -1,13 +1,14 @@
 //! One reply while it is being made: its text, sentence by sentence, and its audio.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::backend::local::dialogue::Answer;
 use crate::backend::local::model::{Asking, ModelError};
 use crate::backend::local::mouth::Speaking;
 use crate::backend::local::sentences::Sentences;
-use crate::call::event::Generation;
-use crate::limits::REPLY_CHARS_MAX;
+use crate::call::event::{Generation, WordTime};
+use crate::limits::{REPLY_CHARS_MAX, WIDEBAND_HZ};
 
 /// Said where a model broke off.
 const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
@@ -22,6 +23,8 @@ pub(super) struct Reply {
     /// Sentences still to be spoken.
     pub(super) sentences: VecDeque<String>,
     pub(super) speaking: Option<Speaking>,
+    /// Samples that were synthesised of it so far.
+    pub(super) samples: usize,
     /// Made and not yet taken.
     pub(super) made: VecDeque<Made>,
     pub(super) ending: Ending,
@@ -43,6 +46,7 @@ pub(super) enum Source {
 
 pub(super) enum Made {
     Text(String),
+    Words(Vec<WordTime>),
     Block(Vec<i16>),
 }
 
@@ -61,11 +65,23 @@ impl Reply {
             source: Source::Hearing,
             sentences: VecDeque::new(),
             speaking: None,
+            samples: 0,
             made: VecDeque::new(),
             ending: Ending::Finished,
             pace,
             unrecorded: Vec::new(),
         }
+    }
+
+    /// When the words of the sentence sound that is being spoken, counted from its first sample.
+    pub(super) fn time_words(&mut self, mut words: Vec<WordTime>) {
+        let micros = self.samples as u64 * 1_000_000 / u64::from(WIDEBAND_HZ);
+        let before = Duration::from_micros(micros);
+        for word in &mut words {
+            word.start += before;
+            word.end += before;
+        }
+        self.made.push_back(Made::Words(words));
     }
 
     /// The whole text.
