@@ -24,7 +24,7 @@ use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
 use crate::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
 use crate::media::codec::Codec;
-use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
+use crate::media::downlink::{Clips, Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
 use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStats};
 use crate::time::SessionTime;
@@ -64,6 +64,8 @@ pub struct AgentSettings {
     pub call: CallSettings,
     /// The user's audio.
     pub uplink: UplinkSettings,
+    /// What the agent can play by itself. Shared by all calls; default none.
+    pub clips: Clips,
     /// The RTP timestamp of the first packet, before the transport adds its random offset (RFC 3550
     /// §5.1). Default 0.
     pub first_timestamp: u32,
@@ -72,7 +74,7 @@ pub struct AgentSettings {
 impl Default for AgentSettings {
     fn default() -> Self {
         let uplink = UplinkSettings::CONVERSATION;
-        Self { call: CallSettings::default(), uplink, first_timestamp: 0 }
+        Self { call: CallSettings::default(), uplink, clips: Clips::default(), first_timestamp: 0 }
     }
 }
 
@@ -127,7 +129,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             uplink: Uplink::new(settings.uplink, &codec, voice),
             client_buffer: settings.call.client_buffer,
             call: Call::new(settings.call),
-            downlink: Downlink::new(&codec, settings.first_timestamp),
+            downlink: Downlink::new(&codec, settings.first_timestamp).with_clips(settings.clips),
             outputs: VecDeque::new(),
             ended: false,
             codec,

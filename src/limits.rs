@@ -52,6 +52,9 @@ pub const UPLINK_BEHIND_MS_MAX: u32 = 1_000;
 /// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
 /// bounded channel then pushes back on it.
 pub const DOWNLINK_QUEUE_MS_MAX: u32 = 120_000;
+/// The longest clip (filler or apology), in milliseconds. It is kept in memory for all calls together; a
+/// longer one is refused at start, since it would keep the user from speaking with the agent.
+pub const CLIP_MS_MAX: u32 = 10_000;
 /// Downlink slots made up for when the loop wakes late: a burst that a receiver's jitter buffer of
 /// 60 ms still holds. Older slots are skipped, counted; no audio is skipped with them.
 pub const DOWNLINK_CATCH_UP_SLOTS_MAX: u64 = 3;

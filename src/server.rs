@@ -1,5 +1,6 @@
 //! The running server: calls and sessions, who is admitted, and how it all ends.
 
+mod clips;
 pub mod health;
 mod ids;
 mod pages;

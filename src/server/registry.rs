@@ -15,6 +15,7 @@ use dashmap::DashMap;
 use tokio::sync::Notify;
 
 use super::ServerError;
+use super::clips;
 use super::ids::random_id;
 use super::sessions::Sessions;
 use crate::agent::Agent;
@@ -327,7 +328,10 @@ fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
     };
-    Ok(LiveAgent { profile: profile.clone(), backend, turn_judge: None })
+    profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
+    let mut profile = profile.clone();
+    profile.settings.clips = clips::load(&profile)?;
+    Ok(LiveAgent { profile, backend, turn_judge: None })
 }
 
 /// The turn models at work, each file loaded once however many agents use it.

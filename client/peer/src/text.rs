@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bench::BenchReport;
 use crate::call::{Progress, TurnProgress};
 use crate::measure::percentiles::Percentiles;
-use crate::report::{Report, Turn};
+use crate::report::{Event, Report, Turn};
 
 /// One line about how the call goes.
 pub fn progress_line(progress: &Progress) -> String {
@@ -52,6 +52,9 @@ pub fn summary(report: &Report) -> String {
     for error in &report.agent.errors {
         line(&mut out, "agent error", format_args!("{error}"));
     }
+    for decision in decisions(&report.agent.events) {
+        line(&mut out, "floor", format_args!("{decision}"));
+    }
     for said in &report.agent.transcript {
         line(&mut out, &said.who, format_args!("{}", said.text));
     }
@@ -60,6 +63,39 @@ pub fn summary(report: &Report) -> String {
         Some(problem) => line(&mut out, "result", format_args!("failed: {problem}")),
     }
     out
+}
+
+/// What became of each reply that may have been interrupted: when the floor was contested, yielded and
+/// settled, and what was heard of a reply that was cut, with how that is known.
+fn decisions(events: &[Event]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut open: Option<String> = None;
+    for event in events.iter().filter(|event| event.kind == "server-message") {
+        let text = |key: &str| event.data[key].as_str().unwrap_or_default();
+        match (text("type"), text("state")) {
+            ("floor", state @ ("contested" | "yielding")) => {
+                let line = open.get_or_insert_with(|| {
+                    let generation = event.data["generation"].as_u64().unwrap_or_default();
+                    format!("reply {generation}:")
+                });
+                let _infallible = write!(line, " {state} at {:.0} ms,", event.at_ms);
+            }
+            ("floor", state) => {
+                lines.extend(
+                    open.take().map(|line| format!("{line} {state} at {:.0} ms", event.at_ms)),
+                );
+            }
+            ("heard", _) if event.data["interrupted"] == true => {
+                let heard_ms = event.data["heard_ms"].as_f64().unwrap_or_default();
+                let generation = event.data["generation"].as_u64().unwrap_or_default();
+                let source = text("source");
+                lines.push(format!("reply {generation}: cut, {heard_ms:.0} ms heard ({source})"));
+            }
+            _ => {}
+        }
+    }
+    lines.extend(open.map(|line| format!("{line} until the end")));
+    lines
 }
 
 fn turns(out: &mut String, report: &Report) {
