@@ -13,10 +13,9 @@ readonly peer=target/release/antiphon-peer
 readonly out=target/duplex
 readonly http_port="${ANTIPHON_TEST_PORT:-18180}"
 readonly base="http://127.0.0.1:$http_port"
-# What the agents are set to, and how long the long reply at least lasts.
-readonly silence_ms=200 reply_ms=40000
+readonly silence_ms=200
 
-server_pid=
+server_pid= reply_ms=
 stop_server() {
     [ -n "$server_pid" ] || return 0
     kill "$server_pid" 2>/dev/null
@@ -25,7 +24,8 @@ stop_server() {
 }
 trap stop_server EXIT
 
-# Without punctuation flite speaks without pauses, so that silence in a reply means something.
+# Without punctuation flite speaks without pauses, so that silence in a reply means something. It begins
+# with silence, which would be measured as latency. Sets reply_ms.
 make_replies() {
     local part text=
     for part in \
@@ -42,7 +42,9 @@ make_replies() {
         text+="$part "
     done
     flite -voice awb -t "$text" -o "$out/long.wav" &&
-        flite -voice awb -t "Very well then" -o "$out/short.wav"
+        flite -voice awb -t "Very well then" -o "$out/short.wav" &&
+        python3 tests/measure.py trim "$out/short.wav" >/dev/null &&
+        reply_ms="$(python3 tests/measure.py trim "$out/long.wav")"
 }
 
 write_config() {

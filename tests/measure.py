@@ -4,6 +4,7 @@
     measure.py tone FILE.wav HZ        the recording holds a tone of HZ; prints its level
     measure.py speech FILE.wav SECONDS the recording holds at least SECONDS of sound
     measure.py heard FILE.wav WORD     a recogniser (pocketsphinx_continuous) hears WORD in the recording
+    measure.py trim FILE.wav           cuts the silence off both ends of a mono recording; prints what is left, in ms
     measure.py report FILE.json EXPR   EXPR, a Python expression over `report`, is true
 """
 
@@ -75,6 +76,19 @@ def heard(path, word):
     return word in words.split()
 
 
+def trim(path):
+    data, rate_hz = samples(path)
+    loud = [at for at, sample in enumerate(data) if abs(sample) > 32768 * 10 ** (SOUND_DBFS / 20)]
+    left = data[loud[0] : loud[-1] + 1]
+    with wave.open(path, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(left.tobytes())
+    print(len(left) * 1000 // rate_hz)
+    return True
+
+
 def report(path, expression):
     with open(path) as file:
         loaded = json.load(file)
@@ -92,6 +106,8 @@ def main():
             good = speech(path, float(seconds))
         case ["heard", path, word]:
             good = heard(path, word)
+        case ["trim", path]:
+            good = trim(path)
         case ["report", path, expression]:
             good = report(path, expression)
         case _:

@@ -17,6 +17,8 @@ use crate::rtvi::{Meaning, Message};
 const PROMPT_AFTER: Duration = Duration::from_millis(2_500);
 /// A reply of which less than this is left is not spoken over: its end would be taken for an effect.
 const LEFT_MIN: Duration = Duration::from_secs(6);
+/// A cue that is not due for so long never will be: the agent cannot keep up a reply.
+const STUCK_AFTER: Duration = Duration::from_secs(20);
 /// What a silent agent is prompted with.
 const PROMPT: Stimulus = Stimulus::Finished(0);
 /// How long the log goes on after the last stimulus.
@@ -51,6 +53,8 @@ pub struct Actor {
     next_cue: usize,
     speaking: Option<Speaking>,
     last_said_at: Duration,
+    /// When the last cue was followed.
+    last_cue_at: Duration,
     generation: Option<u64>,
     played: Duration,
     is_done: bool,
@@ -88,6 +92,7 @@ impl Actor {
             next_cue: 0,
             speaking: None,
             last_said_at: Duration::ZERO,
+            last_cue_at: Duration::ZERO,
             generation: None,
             played: Duration::ZERO,
             is_done: false,
@@ -96,7 +101,7 @@ impl Actor {
 
     /// The call has connected at `now`.
     pub const fn connected(&mut self, now: Duration) {
-        (self.began_at, self.last_said_at) = (now, now);
+        (self.began_at, self.last_said_at, self.last_cue_at) = (now, now, now);
     }
 
     /// The plan, what happened, and how the agent's replies begin.
@@ -189,13 +194,15 @@ impl Actor {
         };
         let needs_reply = matches!(cue.when, When::Sounding(_));
         if is_due {
+            self.last_cue_at = now;
             let (stimulus, role) = (cue.say, cue.role);
             self.next_cue += 1;
             self.begin(stimulus, role, now);
+        } else if now >= self.last_cue_at + STUCK_AFTER || now >= self.began_at + self.plan.longest
+        {
+            self.is_done = true;
         } else if needs_reply && self.needs_prompt(since_said) {
             self.begin(PROMPT, Role::Prompt, now);
-        } else if now >= self.began_at + self.plan.longest {
-            self.is_done = true;
         }
     }
 

@@ -63,6 +63,8 @@ pub struct CallScore {
     pub echo: Option<Echo>,
     /// What was said or done, and what came of it.
     pub events: Vec<Event>,
+    /// What was planned and never had its moment, as when the agent interrupts itself before.
+    pub unsaid: usize,
     /// How the agent fared alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alone: Option<AloneScore>,
@@ -165,6 +167,9 @@ impl CallScore {
         for event in &self.events {
             *counts.entry(event.outcome.name()).or_insert(0) += 1;
         }
+        if self.unsaid > 0 {
+            counts.insert("without a moment for it", self.unsaid);
+        }
         let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
         format!("{name}{echo}: {}", counts.join(", "))
     }
@@ -209,6 +214,10 @@ pub fn call_score(plan: &Plan, log: &CallLog, reply: Duration, late_max: Duratio
     CallScore {
         scenario: plan.scenario,
         echo: plan.room.map(|room| Echo { delay_ms: room.delay_ms, level_db: room.level_db }),
+        unsaid: plan
+            .cues
+            .len()
+            .saturating_sub(log.said.iter().filter(|said| said.role != Role::Prompt).count()),
         events: scored.map(event).collect(),
         alone: (plan.scenario == Scenario::Echo).then(|| {
             let alone = score::alone(log, reply);

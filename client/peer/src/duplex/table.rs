@@ -233,19 +233,29 @@ fn double_talk(calls: &[CallScore]) -> Row {
             _ => void += 1,
         }
     }
-    let percent = share(taken, taken + missed);
+    let n = taken + missed;
+    let unsaid = unsaid(calls, Scenario::DoubleTalk);
+    let percent = share(taken, n);
+    // An agent that keeps interrupting itself leaves nothing to interrupt: that is no success.
+    let is_met = percent >= TAKEN_PERCENT && n > void + unsaid;
     Row {
         name: "interruptions taken in double talk within 600 ms".to_owned(),
         value: format!("{percent:.0} % ({missed} missed)"),
         goal: Some(format!("at least {TAKEN_PERCENT:.0} %")),
-        verdict: verdict(taken + missed, percent >= TAKEN_PERCENT),
-        n: taken + missed,
+        verdict: verdict(n + void + unsaid, is_met),
+        n,
         figures: vec![percent],
         meaning: format!(
-            "the reply fell silent for good while the caller spoke and the echo sounded; {void} began \
-             when the reply was silent already and do not count"
+            "the reply fell silent for good while the caller spoke and the echo sounded; there was no reply \
+             to interrupt {} times",
+            void + unsaid
         ),
     }
+}
+
+/// What was planned and never had its moment.
+fn unsaid(calls: &[CallScore], scenario: Scenario) -> usize {
+    calls.iter().filter(|call| call.scenario == scenario).map(|call| call.unsaid).sum()
 }
 
 fn ended(calls: &[CallScore], scenario: Scenario, name: &str, goal: Option<f64>) -> Row {
