@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::DuplexOptions;
 use super::log::{CallLog, Role, Said};
 use super::plan::{Plan, Scenario};
+use super::score::words::{Words, words};
 use super::score::{self, Interruption, Reaction, Response};
 use super::stimulus::Stimulus;
 use super::table::{self, Row};
@@ -68,6 +69,9 @@ pub struct CallScore {
     /// How the agent fared alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alone: Option<AloneScore>,
+    /// Words said and understood, where they matter; absent if the agent sends no transcripts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
     /// Replies heard.
     pub replies: usize,
     /// Replies that only the agent's own account told from the ones before.
@@ -228,11 +232,20 @@ pub fn call_score(plan: &Plan, log: &CallLog, reply: Duration, late_max: Duratio
                 answered_itself: alone.answered_itself,
             }
         }),
+        words: understood(plan, log),
         replies: log.replies.len(),
         replies_by_account: log.replies.iter().filter(|reply| reply.by_account).count(),
         interrupted_by_account: log.has_account.then_some(log.cuts.len()),
         send_late_ms: ms(late_max),
     }
+}
+
+/// Words are counted where they are spoken over a reply, and where there are pauses in them.
+fn understood(plan: &Plan, log: &CallLog) -> Option<Words> {
+    let matters = matches!(plan.scenario, Scenario::Timing | Scenario::Pause);
+    let said = log.said.iter().map(|said| said.stimulus.words(plan.voice));
+    let heard = log.transcripts.iter().map(String::as_str);
+    (matters && !log.transcripts.is_empty()).then(|| words(said, heard))
 }
 
 fn was_cut_by_account(log: &CallLog, said: &Said) -> bool {

@@ -1,5 +1,7 @@
 //! From what happened to what it is worth. Pure: a log in, scores out.
 
+pub mod words;
+
 use std::time::Duration;
 
 use super::listener::ReplyTrack;
@@ -105,11 +107,12 @@ pub fn reaction(log: &CallLog, said: &Said, reply: Duration) -> Reaction {
 /// What the interruption `said` did to the reply; replies last `reply` if nobody stops them.
 pub fn interruption(log: &CallLog, said: &Said, reply: Duration) -> Interruption {
     let Some(over) = spoken_over(log, said) else { return Interruption::Void };
-    if over.sound() + SHORTER >= reply {
-        return Interruption::Void;
-    }
     if over.ended_at() > said.ended_at {
         return Interruption::Ignored;
+    }
+    // It was at its end anyway.
+    if over.sound() + SHORTER >= reply {
+        return Interruption::Void;
     }
     let from = over.began_at().saturating_sub(PACKET);
     let of_it =

@@ -112,6 +112,40 @@ impl Stimulus {
     }
 }
 
+impl Stimulus {
+    /// The words in it, as `assets/make.py` has them; nothing for what may be let pass without being
+    /// understood.
+    pub fn words(self, voice: Voice) -> &'static str {
+        let (finished, split, stop) = match voice {
+            Voice::Low => (
+                ["What time do you open today", "Thank you that is all"],
+                [
+                    "I want to book a table for two people on friday",
+                    "Please send the parcel to twenty two castle street",
+                ],
+                "Wait stop I meant something else",
+            ),
+            Voice::High => (
+                ["How late are you open tonight", "Please tell me a bit more"],
+                [
+                    "Could you tell me whether the next train stops in york",
+                    "I phoned you yesterday because the bill was too high",
+                ],
+                "Please stop because I wanted another",
+            ),
+        };
+        match self {
+            Self::Finished(index) => match index % (finished.len() + split.len()) {
+                index if index < finished.len() => finished[index],
+                index => split[index - finished.len()],
+            },
+            Self::Paused(index, _) => split[index % split.len()],
+            Self::Stop => stop,
+            _ => "",
+        }
+    }
+}
+
 impl Sound {
     fn whole(samples: &[f32], frame_samples: usize) -> Self {
         let samples = to_i16(begun(samples));

@@ -6,6 +6,7 @@ use super::DuplexOptions;
 use super::plan::{DELAYS_MS, LEVELS_DB, PAUSES_MS, Scenario};
 use super::report::{AloneScore, CallScore, Outcome};
 use super::score::TAKEN_WITHIN;
+use super::score::words::Words;
 use crate::measure::percentiles::Percentiles;
 
 /// From an interruption's first packet to the reply's last, p50 and p95.
@@ -106,6 +107,9 @@ pub fn rows(options: &DuplexOptions, calls: &[CallScore]) -> Vec<Row> {
     if wanted(Scenario::Pause) {
         rows.extend(PAUSES_MS.map(|pause_ms| cut_off(calls, pause_ms)));
         rows.push(finished(calls));
+    }
+    if wanted(Scenario::Timing) || wanted(Scenario::Pause) {
+        rows.push(understood(calls));
     }
     rows
 }
@@ -350,6 +354,28 @@ fn finished(calls: &[CallScore]) -> Row {
         n: times.count,
         figures: vec![times.p50, times.p95],
         meaning: "from the last packet with speech, of the same agent and in the same calls".into(),
+    }
+}
+
+fn understood(calls: &[CallScore]) -> Row {
+    let mut sum = Words::default();
+    for words in calls.iter().filter_map(|call| call.words) {
+        sum.said += words.said;
+        sum.lost += words.lost;
+        sum.extra += words.extra;
+    }
+    Row {
+        name: "user words lost / extra".to_owned(),
+        value: format!("{} / {}", sum.lost, sum.extra),
+        goal: None,
+        verdict: if sum.said == 0 { Verdict::NotMeasured } else { Verdict::NoGoal },
+        n: sum.said,
+        figures: vec![sum.lost as f64, sum.extra as f64],
+        meaning: match sum.said {
+            0 => "the agent sends no transcripts of the user".to_owned(),
+            _ => "by the agent's transcripts; a word that is misheard is one lost and one extra"
+                .to_owned(),
+        },
     }
 }
 

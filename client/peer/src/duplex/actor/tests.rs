@@ -102,7 +102,7 @@ fn what_the_agent_tells_is_logged_and_a_new_reply_is_played_from_its_beginning()
     let mut actor = actor(plan(Vec::new(), None));
     let heard =
         Heard { arrived: FRAME, position: FRAME, length: FRAME, samples: SAMPLES, energy: 9.6 };
-    let mut tell = |actor: &mut Actor, data: serde_json::Value| {
+    let tell = |actor: &mut Actor, data: serde_json::Value| {
         let message = Message { kind: "server-message".into(), data };
         actor.handle_message(FRAME, &message);
         actor.handle_heard(&heard);

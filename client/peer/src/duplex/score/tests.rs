@@ -67,6 +67,8 @@ fn an_interruption_is_scored_by_the_last_packet_of_the_reply() {
     assert_eq!((taken(600.0), taken(601.0)), (Some(true), Some(false)));
     assert_eq!(Interruption::Ignored.is_taken(), Some(false));
     assert_eq!(interruption(&log(&[], &[]), &stop, REPLY), Interruption::Void);
+    let at_its_end = log(&[&[(0, 5_100)]], &[]);
+    assert_eq!(interruption(&at_its_end, &stop, Duration::from_secs(5)), Interruption::Void);
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn call(scenario: Scenario, outcomes: &[Outcome]) -> CallScore {
         events: outcomes.iter().map(event).collect(),
         unsaid: 0,
         alone: None,
+        words: None,
         replies: 1,
         replies_by_account: 0,
         interrupted_by_account: None,
@@ -117,6 +118,15 @@ fn pauses_are_judged_by_the_longest_and_finished_sentences_by_their_median() {
     assert_eq!(row(&calls, "finished").verdict, Verdict::Met);
     let cut = [call(Scenario::Pause, &[turn(1_200.0, true, None)])];
     assert_eq!(row(&cut, "1.2 s").verdict, Verdict::Missed);
+}
+
+#[test]
+fn words_are_summed_or_said_not_to_be_known() {
+    let words = Words { said: 10, lost: 1, extra: 2 };
+    let calls = [CallScore { words: Some(words), ..call(Scenario::Pause, &[]) }];
+    let known = row(&[calls[0].clone(), calls[0].clone()], "user words");
+    assert_eq!((known.n, known.figures), (20, vec![2.0, 4.0]));
+    assert_eq!(row(&[], "user words").verdict, Verdict::NotMeasured);
 }
 
 #[test]
