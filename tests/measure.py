@@ -18,6 +18,8 @@ import wave
 
 FRAME_S = 0.02
 SOUND_DBFS = -50.0
+# Above the breath and hiss that a synthesiser puts around its speech.
+SPEECH_DBFS = -40.0
 
 
 def samples(path):
@@ -78,8 +80,10 @@ def heard(path, word):
 
 def trim(path):
     data, rate_hz = samples(path)
-    loud = [at for at, sample in enumerate(data) if abs(sample) > 32768 * 10 ** (SOUND_DBFS / 20)]
-    left = data[loud[0] : loud[-1] + 1]
+    size = rate_hz // 100
+    blocks = range(0, len(data) - size, size)
+    loud = [at for at in blocks if dbfs(sum(s * s for s in data[at : at + size]) / size) > SPEECH_DBFS]
+    left = data[loud[0] : loud[-1] + size]
     with wave.open(path, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

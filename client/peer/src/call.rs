@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
 
 pub use crate::conversation::Progress as TurnProgress;
 use crate::conversation::{Conversation, Utterance};
@@ -69,7 +70,10 @@ pub(crate) async fn act(
     known: &Known,
 ) -> Result<(Actor, Duration), CallError> {
     let (progress, _) = mpsc::channel(1);
-    let mut actor = Actor::new(plan, known, options.codec);
+    let (known, codec) = (known.clone(), options.codec);
+    // Seconds of work for some plans, and other calls wait for this thread.
+    let made = spawn_blocking(move || Actor::new(plan, &known, codec)).await;
+    let mut actor = made.map_err(|_| CallError::Broken("its sounds could not be made"))?;
     let connected = connect::connect(options, &progress).await?;
     let make = |now| {
         actor.connected(now);

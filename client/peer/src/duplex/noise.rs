@@ -86,7 +86,7 @@ fn pluck(out: &mut [f32], at_s: f64, semitones: i32, gain: f64, rate_hz: u32) {
     for (index, sample) in out.iter_mut().skip(first).take(rate_hz as usize).enumerate() {
         let since_s = index as f64 / f64::from(rate_hz);
         let tone: f64 = (1..=4)
-            .map(|harmonic| f64::from(harmonic))
+            .map(f64::from)
             .map(|harmonic| (since_s * hz * harmonic * TAU).sin() / harmonic.powi(2))
             .sum();
         let envelope = (since_s / 0.005).min(1.0) * (-since_s / 0.35).exp();

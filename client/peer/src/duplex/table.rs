@@ -146,7 +146,7 @@ fn timing(calls: &[CallScore], silence_ms: u32) -> [Row; 2] {
             responses,
             RESPONSE_MS,
             &format!(
-                "from the last packet above the threshold, less {silence_ms} ms; {premature} answered too soon"
+                "from the last packet with speech, less {silence_ms} ms; {premature} answered too soon"
             ),
         ),
     ]
