@@ -3,7 +3,7 @@
 #
 # Starts the server on loopback with scripted replies at zero think time and lets `antiphon-peer duplex`
 # call it; options are passed on to that, as `--only echo`. The whole table takes about nine minutes on two
-# cores and has 30 minutes of the agent alone with its echo; --quick takes less than 90 s. The figures
+# cores and has 30 minutes of the agent alone with its echo; --quick takes about 90 s. The figures
 # are printed, never asserted. The JSON with every event is left in target/duplex/report.json.
 set -uo pipefail
 cd "$(dirname "$0")/.."

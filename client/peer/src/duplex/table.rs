@@ -105,7 +105,8 @@ pub fn rows(options: &DuplexOptions, calls: &[CallScore]) -> Vec<Row> {
         rows.push(resumed(calls));
     }
     if wanted(Scenario::Pause) {
-        rows.extend(PAUSES_MS.map(|pause_ms| cut_off(calls, pause_ms)));
+        let cut_off = PAUSES_MS.map(|pause_ms| cut_off(calls, pause_ms));
+        rows.extend(cut_off.into_iter().filter(|row| row.n > 0 || row.goal.is_some()));
         rows.push(finished(calls));
     }
     if wanted(Scenario::Timing) || wanted(Scenario::Pause) {
