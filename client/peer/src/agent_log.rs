@@ -49,7 +49,7 @@ impl AgentLog {
                     reaction = Reaction::End;
                 }
             }
-            Meaning::TurnBreakdown | Meaning::Other => {}
+            Meaning::Heard { .. } | Meaning::TurnBreakdown | Meaning::Other => {}
         }
         if self.agent.events.len() < EVENTS_MAX {
             let at_ms = ms(now);

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use crate::bench::BenchReport;
 use crate::call::{Progress, TurnProgress};
+use crate::duplex::report::DuplexReport;
+use crate::duplex::table;
 use crate::measure::percentiles::Percentiles;
 use crate::report::{Event, Report, Turn};
 
@@ -232,7 +234,7 @@ pub fn bench_summary(report: &BenchReport) -> String {
         ("jitter", report.jitter_ms),
         ("sent late, worst", report.send_late_ms),
     ] {
-        let Percentiles { count, p50, p90, p99, max } = percentiles;
+        let Percentiles { count, p50, p90, p99, max, .. } = percentiles;
         line_to(
             &mut out,
             format_args!("{name:<22}  {count:>5}  {p50:>6.1}  {p90:>6.1}  {p99:>6.1}  {max:>6.1}"),
@@ -264,6 +266,45 @@ fn line(out: &mut String, label: &str, text: std::fmt::Arguments<'_>) {
 
 fn line_to(out: &mut String, text: std::fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a string takes everything");
+}
+
+/// Callers that send later than this, by one of their packets, have no part in a conversation any more:
+/// what the agent hears is then a hole.
+const LATE_MS_MAX: f64 = 100.0;
+
+/// The suite as a table and a few lines.
+pub fn duplex_summary(report: &DuplexReport) -> String {
+    let mut out = table::text(&report.rows);
+    out.push('\n');
+    let late = report.send_late_ms;
+    line(
+        &mut out,
+        "calls",
+        format_args!(
+            "{}, seed {}; each sent at worst so late: p50 {:.1} ms, max {:.1} ms{}",
+            report.calls.len(),
+            report.seed,
+            late.p50,
+            late.max,
+            if late.p50 > LATE_MS_MAX { ": this machine is too busy to judge by" } else { "" }
+        ),
+    );
+    let events = || report.calls.iter().flat_map(|call| &call.events);
+    let told = events().filter(|event| event.account.is_some()).count();
+    let against = events().filter(|event| event.contradicts_account()).count();
+    let by_account: usize = report.calls.iter().map(|call| call.replies_by_account).sum();
+    line(
+        &mut out,
+        "judged",
+        format_args!(
+            "by ear; the agent's account contradicts it at {against} of {told} events and alone told \
+             {by_account} replies from the ones before"
+        ),
+    );
+    for (problem, count) in &report.failures {
+        line(&mut out, "failed", format_args!("{count} calls: {problem}"));
+    }
+    out
 }
 
 #[cfg(test)]
