@@ -71,7 +71,8 @@ agents:
   thinker:
     backend: scripted
     scripted: {script: short.yaml}
-    turn: {$thinker_turn}
+    # Learns how long its caller's pauses are.
+    turn: {endpoint: {strategy: adaptive}}
 YAML
 }
 
@@ -91,15 +92,7 @@ start_server() {
 
 mkdir -p "$out"
 make_replies || { echo "flite is missing; deploy/setup test installs it"; exit 1; }
-# The agent whose turns are tried with pauses learns how long its caller's pauses are; a server that cannot
-# waits for a fixed time.
-thinker_turn='endpoint: {strategy: adaptive}'
 write_config
-if ! "$antiphon" serve --config "$out/antiphon.yaml" --check >"$out/check.log" 2>&1; then
-    thinker_turn='silence_ms: 400'
-    echo "this server has no adaptive endpointing; the pause rows are of 400 ms of silence"
-    write_config
-fi
 start_server
 "$peer" duplex "$base" --agent talker --pause-agent thinker --silence-ms "$silence_ms" --reply-ms "$reply_ms" \
     --json "$out/report.json" "$@"
