@@ -9,6 +9,8 @@
 //!
 //! One mutation, then drain [`Agent::poll_output`] to `None`, then the next input.
 
+mod observed;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -22,9 +24,12 @@ use crate::dsp::vad::VoiceModel;
 use crate::limits::WIDEBAND_FRAME;
 use crate::media::codec::Codec;
 use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
+pub use observed::{Observe, Observed};
+
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
 use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStats};
 use crate::time::SessionTime;
+use observed::Observations;
 
 /// What a backend is sent, in order.
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are audio")]
@@ -100,6 +105,7 @@ pub struct Agent<C, V> {
     call: Call,
     downlink: Downlink,
     outputs: VecDeque<AgentOutput>,
+    observed: Observations,
     ended: bool,
 }
 
@@ -111,6 +117,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             call: Call::new(settings.call),
             downlink: Downlink::new(&codec, settings.first_timestamp),
             outputs: VecDeque::new(),
+            observed: Observations::default(),
             ended: false,
             codec,
         }
@@ -131,6 +138,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             return;
         }
         if let Some(key) = self.uplink.handle_rtp(now, packet, &self.codec) {
+            self.observed.push(|| Observed::Key { key });
             self.handle_client(now, ClientCommand::Dtmf { key });
         }
     }
@@ -162,9 +170,14 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         pcm: &[i16],
     ) {
         if !self.call.admits(generation) {
+            // A replay without audio asks the conversation again, which counts it again.
+            self.observed.push(|| Observed::ReplyAudio { generation, taken: None });
             return;
         }
-        match self.downlink.push(generation, sample_rate_hz, pcm) {
+        let pushed = self.downlink.push(generation, sample_rate_hz, pcm);
+        let taken = pushed.is_ok().then(|| length(pcm, sample_rate_hz));
+        self.observed.push(|| Observed::ReplyAudio { generation, taken });
+        match pushed {
             Ok(()) => self.call.handle_reply_audio(now, generation, length(pcm, sample_rate_hz)),
             Err(rejected) => {
                 let message = refusal(rejected).to_owned();
@@ -196,11 +209,14 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         {
             self.hear(now, frame);
         }
+        self.observed.push(|| Observed::Deadlines);
         self.call.handle_timeout(now);
         self.follow_call();
         while !self.ended
             && let Some(slot) = self.downlink.poll_slot(now, &mut self.codec)
         {
+            self.observed.push(|| Observed::Sent(slot.sent));
+            self.observed.push_audio(|| Observed::SentAudio(self.downlink.last_frame().into()));
             self.outputs.extend(slot.packet.map(AgentOutput::Packet));
             self.call.handle_sent(now, &slot.sent);
             self.follow_call();
@@ -215,6 +231,28 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<AgentOutput> {
         self.outputs.pop_front()
+    }
+
+    /// From now on what happens inside is kept for [`Agent::poll_observed`], which must be drained
+    /// after every input. Nothing is kept by default.
+    pub fn observe(&mut self, what: Observe) {
+        self.observed.keep(what);
+    }
+
+    /// The next thing that happened inside, in order.
+    pub fn poll_observed(&mut self) -> Option<Observed> {
+        self.observed.pop()
+    }
+
+    /// The next frames of the user are taken to have these probabilities of speech, one each, whatever the
+    /// voice model says: a replay needs no model.
+    pub fn dictate_voice(&mut self, voice: f32) {
+        self.uplink.dictate_voice(voice);
+    }
+
+    /// The rates of [`Observed::HeardAudio`]'s decoded audio and of [`Observed::SentAudio`].
+    pub fn audio_rates_hz(&self) -> (u32, u32) {
+        (self.codec.decode_rate_hz(), self.codec.encode_rate_hz())
     }
 
     /// When [`Agent::handle_timeout`] wants to be called next, and why.
@@ -244,6 +282,12 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
 
     fn hear(&mut self, now: SessionTime, frame: UplinkFrame) {
         let disposition = self.call.handle_frame(now, &frame.features);
+        let (features, echo) = (frame.features, self.call.echo());
+        self.observed.push(|| Observed::Heard { features, echo });
+        self.observed.push_audio(|| Observed::HeardAudio {
+            decoded: self.uplink.last_frame().into(),
+            pcm: Box::new(frame.pcm),
+        });
         // What is released from the held ring is older than this frame.
         self.follow_call();
         match disposition {
@@ -259,6 +303,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// Does what the conversation decided.
     fn follow_call(&mut self) {
         while let Some(output) = self.call.poll_output() {
+            self.observed.push(|| Observed::Output(output.clone()));
             match output {
                 Output::Decision(_) => {}
                 Output::Backend(command) => self.send_to_backend(BackendInput::Command(command)),

@@ -29,8 +29,8 @@ use crate::call::echo_gate::EchoGate;
 use crate::call::effects::Effects;
 use crate::call::endpoint::{Endpoint, Verdict};
 use crate::call::event::{
-    BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, FloorState,
-    FrameFeatures, Generation, Output, Playout, SentFrame,
+    BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EchoVerdict, EndReason,
+    FloorState, FrameFeatures, Generation, Output, Playout, SentFrame,
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
@@ -113,6 +113,8 @@ pub struct Call {
     settings: CallSettings,
     phase: Phase,
     echo_gate: EchoGate,
+    /// The gate's verdict on the last frame.
+    echo: EchoVerdict,
     speech: Speech,
     endpoint: Endpoint,
     floor: Floor,
@@ -135,6 +137,7 @@ impl Call {
         Self {
             phase: Phase::Connecting,
             echo_gate: EchoGate::default(),
+            echo: EchoVerdict::Clear,
             speech: Speech::new(settings.speech.clone()),
             endpoint: Endpoint::new(&settings.endpoint),
             floor: Floor::new(&settings),
@@ -166,6 +169,7 @@ impl Call {
             return Disposition::Drop;
         }
         let echo = self.echo_gate.step(features);
+        self.echo = echo;
         let change = self.speech.step(features, echo);
         if let Some(SpeechChange::Started { first }) = change {
             self.floor.speech_started(now, first, &mut self.effects);
@@ -315,6 +319,11 @@ impl Call {
     /// Who holds the floor.
     pub const fn floor(&self) -> FloorState {
         self.floor.state()
+    }
+
+    /// Whether the last frame was taken for the agent's own voice.
+    pub const fn echo(&self) -> EchoVerdict {
+        self.echo
     }
 
     /// What was counted so far.

@@ -15,6 +15,8 @@ mod decoded;
 mod filler;
 mod held;
 
+use std::collections::VecDeque;
+
 use crate::call::event::{EchoEvidence, FrameFeatures};
 pub use crate::dsp::denoise::DenoiseMode as NoiseSuppression;
 use crate::dsp::level;
@@ -104,6 +106,8 @@ pub struct Uplink<V> {
     quiet_frames: u32,
     /// Level of the last frame as it was decoded.
     last_dbfs: f32,
+    /// Voice probabilities for the next frames, which stand in for the model's: for replays.
+    dictated: VecDeque<f32>,
     stats: UplinkStats,
 }
 
@@ -148,6 +152,7 @@ impl<V: VoiceModel> Uplink<V> {
             next_slot: None,
             quiet_frames: 0,
             last_dbfs: level::SILENCE_DBFS,
+            dictated: VecDeque::new(),
             stats: UplinkStats::default(),
         }
     }
@@ -177,6 +182,7 @@ impl<V: VoiceModel> Uplink<V> {
         let made_up = self.decoded.take(&mut self.frame);
         self.last_dbfs = level::rms_dbfs(&self.frame);
         let Judged { pcm, voice, level_dbfs } = self.chain.step(&mut self.frame);
+        let voice = self.dictated.pop_front().unwrap_or(voice);
         self.quiet_frames = if voice < VOICE_MIN { self.quiet_frames + 1 } else { 0 };
         let concealed = made_up > self.frame.len() / 2;
         self.stats.frames += 1;
@@ -184,6 +190,17 @@ impl<V: VoiceModel> Uplink<V> {
         let (pitch_hz, echo) = (None, EchoEvidence::NONE);
         let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed };
         Some(UplinkFrame { features, pcm })
+    }
+
+    /// The next frames are taken to have these probabilities of speech, one each, whatever the voice model
+    /// says.
+    pub fn dictate_voice(&mut self, voice: f32) {
+        self.dictated.push_back(voice);
+    }
+
+    /// The last frame as it was decoded or made up, at the codec's rate.
+    pub fn last_frame(&self) -> &[f32] {
+        &self.frame
     }
 
     /// When the next slot is due; `None` before the first packet.
