@@ -23,6 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rtvi", &["call::event", "limits", "time"]),
     ("media", &["rtp", "dsp", "call::event", "time", "limits"]),
     ("agent", &["media", "call", "dsp", "time", "limits"]),
+    // Tells the whole core again what it was told, and its settings with it.
+    ("flight", &["agent", "call", "media", "rtp", "dsp", "time", "limits"]),
     // Shell.
     ("backend", &["agent", "media::frame", "call::event", "script", "yaml", "time", "limits"]),
     (
@@ -53,8 +55,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are told the time and touch nothing outside.
-const PURE: &[&str] =
-    &["time", "limits", "yaml", "script", "rtp", "sdp", "dsp", "call", "rtvi", "media", "agent"];
+const PURE: &[&str] = &[
+    "time", "limits", "yaml", "script", "rtp", "sdp", "dsp", "call", "rtvi", "media", "agent",
+    "flight",
+];
 
 /// Outside worlds, each with its owners (path prefixes from the root).
 const OWNERS: &[(&str, &[&str])] = &[
