@@ -41,6 +41,7 @@
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
+//! | [`flight`] | a call as a file, and the file as a call again; its trace and its drawing |
 //!
 //! Shell:
 //!
@@ -98,6 +99,7 @@
 pub mod agent;
 pub mod call;
 pub mod dsp;
+pub mod flight;
 pub mod limits;
 pub mod media;
 pub mod rtp;
