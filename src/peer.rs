@@ -12,6 +12,7 @@ mod datagram;
 mod driver;
 mod endpoint;
 mod routes;
+mod tape;
 mod tcp;
 mod webrtc;
 
@@ -20,4 +21,5 @@ pub use call::{
 };
 pub use endpoint::{Advertise, AnswerError, BindError, Endpoint, EndpointConfig};
 pub use routes::PortStats;
+pub use tape::{Recording, Tape, TapeItem};
 pub use webrtc::{IdentityError, SessionStats};

@@ -18,6 +18,7 @@ use crate::config::{BackendConfig, Config};
 use crate::dsp::silero::VadError;
 use crate::limits::DRAIN_GRACE;
 use crate::peer::BindError;
+use crate::telemetry::recordings::RecordingsError;
 use registry::{Calls, Registry};
 
 /// A server that is bound but does not answer yet.
@@ -41,6 +42,8 @@ pub enum ServerError {
     },
     #[error("{0}")]
     VoiceActivity(#[from] VadError),
+    #[error(transparent)]
+    Recordings(#[from] RecordingsError),
     #[error("{}", listed(.0))]
     Backends(Vec<(String, BackendError)>),
     #[error("{0}; choose other media sockets with --udp and --tcp")]

@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "agent",
             "backend",
+            "flight",
             "media",
             "dsp",
             "rtp",
@@ -44,14 +45,31 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "config",
-        &["yaml", "script", "agent", "backend", "peer", "media", "dsp", "rtp", "call", "limits"],
+        &[
+            "yaml", "script", "agent", "backend", "flight", "peer", "media", "dsp", "rtp", "call",
+            "limits",
+        ],
     ),
     (
         "server",
-        &["peer", "backend", "agent", "media", "sdp", "config", "dsp", "call::event", "limits"],
+        &[
+            "peer",
+            "backend",
+            "agent",
+            "media",
+            "sdp",
+            "config",
+            "telemetry",
+            "dsp",
+            "call::event",
+            "limits",
+        ],
     ),
-    ("telemetry", &["config"]),
-    ("main", &["server", "config", "telemetry"]),
+    // Writes what calls record.
+    ("telemetry", &["config", "flight", "agent", "peer", "limits"]),
+    // The command that replays recordings: no server, no network.
+    ("replay", &["flight", "config", "agent", "media", "dsp", "call::event", "time", "limits"]),
+    ("main", &["server", "config", "telemetry", "replay"]),
 ];
 
 /// Rooms that are told the time and touch nothing outside.

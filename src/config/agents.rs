@@ -116,19 +116,8 @@ pub(super) fn decode(
     environment: &Environment,
 ) -> AgentProfile {
     let mut profile = AgentProfile::built_in();
-    let known = [
-        "persona",
-        "greeting",
-        "language",
-        "backend",
-        "local",
-        "scripted",
-        "echo",
-        "turn",
-        "speech",
-        "noise_suppression",
-        "jitter",
-    ];
+    let mut known = vec!["persona", "greeting", "language", "backend", "local", "scripted", "echo"];
+    known.extend(SETTINGS);
     let Some(mut fields) = place.fields(errors, &known) else { return profile };
     if let Some(persona) = fields.string_max("persona", PERSONA_CHARS_MAX) {
         profile.persona = persona;
@@ -148,10 +137,18 @@ pub(super) fn decode(
         );
         fields.refuse("language", problem);
     }
-    turn(&mut fields, &mut profile.settings.call);
-    speech(&mut fields, &mut profile.settings.call);
-    uplink(&mut fields, &mut profile.settings.uplink);
+    settings(&mut fields, &mut profile.settings);
     profile
+}
+
+/// The keys of an agent that say how it listens and takes turns.
+pub(super) const SETTINGS: [&str; 4] = ["turn", "speech", "noise_suppression", "jitter"];
+
+/// Decodes [`SETTINGS`].
+pub(super) fn settings(fields: &mut Fields<'_, '_>, settings: &mut AgentSettings) {
+    turn(fields, &mut settings.call);
+    speech(fields, &mut settings.call);
+    uplink(fields, &mut settings.uplink);
 }
 
 fn backend(

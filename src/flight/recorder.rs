@@ -196,11 +196,6 @@ impl<C: Codec, V: VoiceModel> Recorded<C, V> {
         Self { agent, recorder }
     }
 
-    /// The recorder, if there is one.
-    pub const fn recorder(&mut self) -> Option<&mut Recorder> {
-        self.recorder.as_mut()
-    }
-
     /// See [`Agent::handle_connected`].
     pub fn handle_connected(&mut self, now: SessionTime) {
         self.note(|recorder| recorder.input(now, &Record::Connected));
@@ -296,6 +291,13 @@ impl<C: Codec, V: VoiceModel> Recorded<C, V> {
         if recorder.stopped().is_some() {
             self.agent.observe(Observe::Nothing);
         }
+    }
+}
+
+impl<C, V> Recorded<C, V> {
+    /// The recorder, if there is one.
+    pub const fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_mut()
     }
 }
 

@@ -183,6 +183,8 @@ pub struct Replay<'a, C, V> {
     actual_scribe: Scribe,
     other_scribe: Scribe,
     seen: VecDeque<Seen>,
+    /// Lines of the recording that were not taken yet.
+    shown: VecDeque<String>,
     /// Lines of the recording, and of its replay, that wait for their counterpart.
     recorded: VecDeque<String>,
     replayed: VecDeque<String>,
@@ -203,6 +205,7 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
             actual_scribe: scribe.clone(),
             other_scribe: scribe,
             seen: VecDeque::new(),
+            shown: VecDeque::new(),
             recorded: VecDeque::new(),
             replayed: VecDeque::new(),
             lines: 0,
@@ -242,6 +245,11 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
     /// The next thing that happened.
     pub fn poll_seen(&mut self) -> Option<Seen> {
         self.seen.pop_front()
+    }
+
+    /// Beside another replay: the next line of the recording, to be shown against it.
+    pub fn poll_recorded(&mut self) -> Option<String> {
+        self.shown.pop_front()
     }
 
     /// Lines compared so far that are the same.
@@ -287,7 +295,12 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
         self.wake_other(at);
         self.at = at;
         match record {
-            Record::Line(line) => self.recorded.push_back(line.clone().into_owned()),
+            Record::Line(line) => {
+                self.recorded.push_back(line.clone().into_owned());
+                if self.other.is_some() {
+                    self.shown.push_back(line.clone().into_owned());
+                }
+            }
             Record::Over(reason) => self.over = Some(reason.clone().into_owned()),
             _ => {}
         }

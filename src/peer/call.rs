@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::tape::Recording;
 use super::webrtc::session::SessionStats;
 use crate::agent::{Agent, AgentStats};
 use crate::backend::BackendSession;
@@ -20,6 +21,8 @@ pub struct CallParts<C, V> {
     pub call_id: String,
     pub agent: Agent<C, V>,
     pub backend: BackendSession,
+    /// Where it is recorded, if it is.
+    pub recording: Option<Recording>,
 }
 
 /// An offer that was answered.

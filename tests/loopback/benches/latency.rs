@@ -190,7 +190,7 @@ impl Call {
             let settings = AgentSettings { call, ..AgentSettings::default() };
             let agent = Agent::new(settings, codec_of(kind, 16_000), LevelVoice::new(-50.0));
             began = Instant::now();
-            Ok(CallParts { call_id: "latency".to_owned(), agent, backend })
+            Ok(CallParts { call_id: "latency".to_owned(), agent, backend, recording: None })
         };
         let answered = endpoint.answer(&offer, build).expect("the offer can be served");
         caller.accept(&answered.sdp).await;

@@ -70,7 +70,7 @@ impl Desk {
             tokio::spawn(backend_task(channels, turn));
             let voice = Detector { voice, level: LevelVoice::new(-50.0) };
             let agent = Agent::new(AgentSettings::default(), codec(format), voice);
-            Ok(CallParts { call_id: "loopback".to_owned(), agent, backend })
+            Ok(CallParts { call_id: "loopback".to_owned(), agent, backend, recording: None })
         };
         let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
         (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })

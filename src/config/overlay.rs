@@ -1,0 +1,116 @@
+//! Single settings laid over those of an agent: `turn.silence_ms=400`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::agents;
+use crate::agent::AgentSettings;
+use crate::yaml::{self, Errors};
+
+/// A small YAML document, by key.
+#[derive(Debug)]
+enum Node {
+    Value(String),
+    Map(BTreeMap<String, Self>),
+}
+
+/// `settings` with each `key=value` of `sets` laid over it. The keys are those of an agent in the
+/// configuration file, with dots between, and decoded as there.
+pub fn overlay(settings: &AgentSettings, sets: &[String]) -> Result<AgentSettings, String> {
+    let mut root = BTreeMap::new();
+    for set in sets {
+        let (key, value) =
+            set.split_once('=').ok_or_else(|| format!("expected KEY=VALUE, received `{set}`"))?;
+        insert(&mut root, key.trim(), key.trim(), value.trim())?;
+    }
+    let mut text = String::new();
+    write(&mut text, &root, 0);
+    let listed = |errors: Vec<yaml::YamlError>| {
+        let shown = errors.iter().map(|error| format!("{}: {}", error.path, error.problem));
+        shown.collect::<Vec<_>>().join("\n")
+    };
+    let document = yaml::parse(&text).map_err(listed)?;
+    let mut errors = Errors::new();
+    let mut settings = settings.clone();
+    if let Some(mut fields) = document.root().fields(&mut errors, &agents::SETTINGS) {
+        agents::settings(&mut fields, &mut settings);
+    }
+    errors.into_result(settings).map_err(listed)
+}
+
+fn insert(
+    map: &mut BTreeMap<String, Node>,
+    whole: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), String> {
+    let (first, rest) =
+        key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if first.is_empty() || !first.chars().all(is_name) {
+        return Err(format!("expected a key such as turn.silence_ms, received `{whole}`"));
+    }
+    let Some(rest) = rest else {
+        return match map.insert(first.to_owned(), Node::Value(value.to_owned())) {
+            None => Ok(()),
+            Some(_) => Err(format!("`{whole}` is set twice")),
+        };
+    };
+    let inner = map.entry(first.to_owned()).or_insert_with(|| Node::Map(BTreeMap::new()));
+    match inner {
+        Node::Map(inner) => insert(inner, whole, rest, value),
+        Node::Value(_) => Err(format!("`{first}` is set to a value and `{whole}` is within it")),
+    }
+}
+
+fn write(text: &mut String, map: &BTreeMap<String, Node>, depth: usize) {
+    for (key, node) in map {
+        let indent = "  ".repeat(depth);
+        let written = match node {
+            Node::Value(value) => writeln!(text, "{indent}{key}: {value}"),
+            Node::Map(_) => writeln!(text, "{indent}{key}:"),
+        };
+        written.expect("writing to a string cannot fail");
+        if let Node::Map(inner) = node {
+            write(text, inner, depth + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn laid_over(sets: &[&str]) -> Result<AgentSettings, String> {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        overlay(&AgentSettings::default(), &sets)
+    }
+
+    #[test]
+    fn keys_of_the_configuration_change_only_what_they_name() {
+        let settings = laid_over(&["turn.silence_ms=400", "speech.start_threshold = 0.7"]);
+        let mut expected = AgentSettings::default();
+        expected.call.endpoint.silence = Duration::from_millis(400);
+        expected.call.speech.start_threshold = 0.7;
+        assert_eq!(settings, Ok(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_named() {
+        let rows = [
+            ("turn.silence_ms", "expected KEY=VALUE"),
+            ("turn.silence_ms=9", "turn.silence_ms: expected milliseconds from 100 to 5000"),
+            ("turn.silense_ms=400", "did you mean `silence_ms`"),
+            ("persona=rude", "persona: unknown key"),
+            ("a b=1", "expected a key such as turn.silence_ms"),
+        ];
+        for (set, expected) in rows {
+            let error = laid_over(&[set]).expect_err(set);
+            assert!(error.contains(expected), "{set}: {error}");
+        }
+        let twice = laid_over(&["turn.silence_ms=400", "turn.silence_ms=500"]);
+        assert_eq!(twice, Err("`turn.silence_ms` is set twice".to_owned()));
+    }
+}
