@@ -32,11 +32,11 @@ const LABEL_CHAR: f32 = 6.1;
 const STYLE: &str = "
 svg { --card:#ffffff; --line:#d8dee6; --text:#1f2733; --faint:#5d6a7a; --user:#1f7ae0; --agent:#7a4fd0;
   --voice:#0f9d8a; --idle:#e9edf2; --thinking:#f4d47c; --settling:#bcd9fb; --yielding:#f2a7a0;
-  --contested:#f6bd8b; --bad:#d5382f; --warn:#e08a1e; --good:#2b9a4b; }
+  --contested:#f6bd8b; --on:#ffffff; --bad:#d5382f; --warn:#e08a1e; --good:#2b9a4b; }
 @media (prefers-color-scheme: dark) {
   svg { --card:#141a22; --line:#2d3744; --text:#e6ebf2; --faint:#98a5b5; --user:#5ea6ff; --agent:#b28dff;
     --voice:#3ccfb8; --idle:#232c37; --thinking:#8a6d1c; --settling:#264a75; --yielding:#8a3a34;
-    --contested:#8f5520; --bad:#ff6b62; --warn:#ffb04d; --good:#58cf7c; }
+    --contested:#8f5520; --bad:#ff6b62; --warn:#ffb04d; --good:#58cf7c; --on:#10151c; }
 }
 text { font: 11px system-ui, 'DejaVu Sans', sans-serif; fill: var(--text); }
 .title { font-size: 15px; font-weight: 600; } .faint { fill: var(--faint); } .row { font-weight: 600; }
@@ -44,7 +44,7 @@ text { font: 11px system-ui, 'DejaVu Sans', sans-serif; fill: var(--text); }
 .idle { fill: var(--idle); } .user { fill: var(--user); } .agent { fill: var(--agent); }
 .settling { fill: var(--settling); } .thinking { fill: var(--thinking); }
 .contested { fill: var(--contested); } .yielding { fill: var(--yielding); }
-.on-dark { fill: #ffffff; } .voice { fill: var(--voice); fill-opacity: .22; stroke: var(--voice); }
+.on-dark { fill: var(--on); } .voice { fill: var(--voice); fill-opacity: .22; stroke: var(--voice); }
 .likely { fill: var(--warn); } .certain { fill: var(--bad); }
 .turn { --mark: var(--user); } .doubt { --mark: var(--warn); } .cut { --mark: var(--bad); }
 .dismissed { --mark: var(--good); } .end { --mark: var(--faint); }
