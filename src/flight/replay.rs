@@ -4,9 +4,11 @@
 //! and every line must be the recorded one. Under other settings ([`Replay::what_if`]) the recorded call
 //! is replayed beside the other one, which is woken for deadlines of its own where they differ from the
 //! recorded call's. The world does not follow: the user says what was said, and the backend's answers are
-//! those to what was decided then, for the replies that they were made for.
+//! those to what was decided then, for the replies that they were made for. Where such a reply is asked for
+//! later than it was, its answers come as much later; where sooner, they come when they came.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::file::Block;
 use super::record::Record;
@@ -14,7 +16,7 @@ use super::recorder::Scribe;
 use super::{FileError, Header, Kind, Reader};
 use crate::agent::{Agent, AgentSettings, Observe, Observed};
 use crate::call::Call;
-use crate::call::event::BackendEvent;
+use crate::call::event::{BackendEvent, DownlinkCommand, Generation, Output};
 use crate::dsp::vad::VoiceModel;
 use crate::media::codec::Codec;
 use crate::time::SessionTime;
@@ -180,6 +182,8 @@ pub struct Replay<'a, C, V> {
     reader: Reader<'a>,
     actual: Engine<C, V>,
     other: Option<Engine<C, V>>,
+    /// Answers on their way to the other replay.
+    answers: Answers,
     actual_scribe: Scribe,
     other_scribe: Scribe,
     seen: VecDeque<Seen>,
@@ -202,6 +206,7 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
             reader,
             actual: engine,
             other: None,
+            answers: Answers::default(),
             actual_scribe: scribe.clone(),
             other_scribe: scribe,
             seen: VecDeque::new(),
@@ -306,13 +311,16 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
         }
         self.actual.input(at, record);
         while let Some(observed) = self.actual.poll_observed() {
+            self.answers.opened(&observed, at, Side::Actual);
             let line = self.actual_scribe.line(at, &observed);
             self.replayed.extend(line.clone());
             if self.other.is_none() {
                 self.seen.push_back(Seen { at, observed, line });
             }
         }
-        if let Some(other) = &mut self.other {
+        if let Some(other) = &mut self.other
+            && !self.answers.hold(at, record)
+        {
             other.input(at, record);
             self.watch_other(at);
         }
@@ -321,6 +329,17 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
     /// Wakes the other replay for deadlines that the recorded call did not have. Where both wait for the
     /// same, both are as late as the recorded call was.
     fn wake_other(&mut self, until: SessionTime) {
+        while let Some((due, record)) = self.answers.take_due(until) {
+            self.wake_other_for_deadlines(due);
+            if let Some(other) = &mut self.other {
+                other.input(due, &record);
+            }
+            self.watch_other(due);
+        }
+        self.wake_other_for_deadlines(until);
+    }
+
+    fn wake_other_for_deadlines(&mut self, until: SessionTime) {
         while let Some(other) = &mut self.other
             && let Some(deadline) = other.deadline().filter(|deadline| *deadline < until)
             && self.actual.deadline().is_none_or(|actual| deadline < actual)
@@ -337,6 +356,7 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
 
     fn watch_other(&mut self, at: SessionTime) {
         while let Some(observed) = self.other.as_mut().and_then(Engine::poll_observed) {
+            self.answers.opened(&observed, at, Side::Other);
             let line = self.other_scribe.line(at, &observed);
             self.seen.push_back(Seen { at, observed, line });
         }
@@ -358,6 +378,93 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
         }
         self.recorded.clear();
         self.replayed.clear();
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Actual,
+    Other,
+}
+
+/// The recorded backend, as the other replay meets it: what it says of a reply waits until that reply is
+/// asked for, and then takes as long as it took. There are no more of these than the recording holds.
+#[derive(Debug, Default)]
+struct Answers {
+    /// When each reply was asked for, in the recording and in the other replay.
+    asked: BTreeMap<Generation, (Option<SessionTime>, Option<SessionTime>)>,
+    /// In the order in which they were said.
+    held: VecDeque<(SessionTime, Generation, Record<'static>)>,
+}
+
+impl Answers {
+    fn opened(&mut self, observed: &Observed, at: SessionTime, side: Side) {
+        let Observed::Output(Output::Downlink(DownlinkCommand::Play { generation })) = observed
+        else {
+            return;
+        };
+        let (actual, other) = self.asked.entry(*generation).or_default();
+        let asked = if side == Side::Actual { actual } else { other };
+        asked.get_or_insert(at);
+    }
+
+    /// Keeps a record back that is about a reply which the other replay asks for later.
+    fn hold(&mut self, at: SessionTime, record: &Record<'_>) -> bool {
+        let Some((generation, record)) = answer(record) else { return false };
+        let (Some(actual), other) = self.asked.get(&generation).copied().unwrap_or_default() else {
+            // It was stale in the recording too.
+            return false;
+        };
+        let is_late = other.is_none_or(|other| other > actual);
+        if is_late {
+            self.held.push_back((at, generation, record));
+        }
+        is_late
+    }
+
+    /// The next answer that comes before `until`.
+    fn take_due(&mut self, until: SessionTime) -> Option<(SessionTime, Record<'static>)> {
+        let due = |(at, generation, _): &(SessionTime, Generation, Record<'static>)| match self
+            .asked
+            .get(generation)
+        {
+            Some((Some(actual), Some(other))) => Some(*at + other.since(*actual)),
+            _ => None,
+        };
+        let dues = self.held.iter().enumerate().filter_map(|(index, it)| Some((due(it)?, index)));
+        let (due, index) = dues.min()?;
+        if due >= until {
+            return None;
+        }
+        self.held.remove(index).map(|(_, _, record)| (due, record))
+    }
+}
+
+/// What the backend said of one reply.
+fn answer(record: &Record<'_>) -> Option<(Generation, Record<'static>)> {
+    match record {
+        Record::ReplyAudio { generation, sample_rate_hz, pcm } => {
+            let (generation, sample_rate_hz) = (*generation, *sample_rate_hz);
+            let pcm = Cow::Owned(pcm.clone().into_owned());
+            Some((generation, Record::ReplyAudio { generation, sample_rate_hz, pcm }))
+        }
+        Record::ReplyLength { generation, taken } => {
+            let (generation, taken) = (*generation, *taken);
+            Some((generation, Record::ReplyLength { generation, taken }))
+        }
+        Record::Backend(event) => match event.as_ref() {
+            BackendEvent::ReplyStarted { generation }
+            | BackendEvent::ReplyText { generation, .. }
+            | BackendEvent::ReplyWords { generation, .. }
+            | BackendEvent::ReplyFinished { generation }
+            | BackendEvent::ReplyFailed { generation, .. }
+            | BackendEvent::ToolCall { generation, .. } => {
+                let event = event.clone().into_owned();
+                Some((*generation, Record::Backend(Cow::Owned(event))))
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -194,6 +194,18 @@ fn other_settings_decide_otherwise_and_the_same_settings_do_not() {
                 lines.iter().find(|line| line.contains("turn-ended turn=1")).expect("a turn");
             line.trim_start_matches('@').split("ms").next().map(|ms| ms.parse::<u64>().ok())
         };
+        let later = other(&|settings| {
+            settings.call.endpoint.silence = Duration::from_millis(900);
+        });
+        let texts = |lines: &[String]| {
+            lines.iter().filter(|line| line.contains("reply-text gen=2")).count()
+        };
+        assert!(texts(&recorded) > 0, "there is an answer");
+        assert_eq!(
+            texts(&later),
+            texts(&recorded),
+            "answers wait for the replies they were made for"
+        );
         let (sooner, recorded) = (ended(&sooner).flatten(), ended(&recorded).flatten());
         let gained_ms = recorded.expect("a time") - sooner.expect("a time");
         assert!((290..=310).contains(&gained_ms), "{kind:?}: {gained_ms}");
