@@ -13,7 +13,7 @@ use antiphon::media::negotiated::NegotiatedCodec;
 use antiphon::telemetry::recordings::Recordings;
 use antiphon_loopback::{Codec, PATIENCE, Sockets};
 
-use crate::agent::{CALL_ID, Desk, Voice};
+use crate::agent::{CALL_ID, Desk};
 
 /// A voice model that is not needed.
 struct Recorded;
