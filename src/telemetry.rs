@@ -1,4 +1,5 @@
-//! Logs and recordings. User words and audio never appear in a message; only in fields whose key begins with `pii.`.
+//! Logs and recordings. User words and audio never appear in a log message; only in fields whose key begins
+//! with `pii.`.
 
 pub mod recordings;
 

@@ -65,8 +65,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "limits",
         ],
     ),
-    // Writes what calls record.
-    ("telemetry", &["config", "flight", "agent", "peer", "limits"]),
+    // Writes what calls record; its tests make a call.
+    ("telemetry", &["config", "flight", "agent", "peer", "media", "dsp", "time", "limits"]),
     // The command that replays recordings: no server, no network.
     ("replay", &["flight", "config", "agent", "media", "dsp", "call::event", "time", "limits"]),
     ("main", &["server", "config", "telemetry", "replay"]),

@@ -173,8 +173,8 @@ impl Drawing {
     }
 }
 
-/// The largest value in each of at most [`FLIGHT_DRAWING_POINTS_MAX`] groups of neighbours, with the time of the
-/// first.
+/// The largest value in each of at most [`FLIGHT_DRAWING_POINTS_MAX`] groups of neighbours, with the time
+/// of the first.
 fn thinned<P>(
     points: &[P],
     at: impl Fn(&P) -> SessionTime,

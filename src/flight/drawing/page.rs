@@ -233,8 +233,8 @@ impl Page<'_> {
         }
     }
 
-    /// Lines through all rows and labels on as many lines as they need to be read; where even that is too little,
-    /// a label is left to the pointer.
+    /// Lines through all rows and labels on as many lines as they need to be read; where even that is too
+    /// little, a label is left to the pointer.
     fn marks(&mut self) {
         let (top, height) = EVENTS;
         let mut free = [LEFT; LABEL_LINES];
