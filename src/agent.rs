@@ -3,6 +3,7 @@
 //! ```text
 //! packets -> uplink -> features -> call -> commands ------> backend
 //!              '------ 16 kHz PCM --'--- disposition ------>   |
+//!            ^ what was sent                                   |
 //! packets <- downlink <- commands <- call <- events <----------'
 //!              '<------- reply audio, if the call admits it ---'
 //! ```
@@ -10,26 +11,27 @@
 //! One mutation, then drain [`Agent::poll_output`] to `None`, then the next input.
 
 mod observed;
+mod turn_sound;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::call::event::{
     BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, Generation,
-    Output,
+    Output, TurnId,
 };
-use crate::call::settings::CallSettings;
+use crate::call::settings::{CallSettings, EndpointStrategy};
 use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
-use crate::limits::WIDEBAND_FRAME;
+use crate::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
 use crate::media::codec::Codec;
-use crate::media::downlink::{Downlink, DownlinkStats, Rejected};
-pub use observed::{Observe, Observed};
-
+use crate::media::downlink::{Clips, Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
 use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStats};
 use crate::time::SessionTime;
 use observed::Observations;
+pub use observed::{Observe, Observed, Taken};
+use turn_sound::TurnSound;
 
 /// What a backend is sent, in order.
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are audio")]
@@ -49,6 +51,9 @@ pub enum AgentOutput {
     /// Pass this to the backend; if its queue is full, tell the agent with
     /// `handle_backend_stuck`.
     Backend(BackendInput),
+    /// Ask the turn's model whether the turn is over, by its sound up to here: 16 kHz, at most its last
+    /// 8 s. Answer with `handle_turn_judged`, soon or not at all.
+    JudgeTurn { turn: TurnId, pcm: Vec<i16> },
     /// Tell the client.
     Client(ClientEvent),
     /// End the call; nothing follows.
@@ -62,6 +67,8 @@ pub struct AgentSettings {
     pub call: CallSettings,
     /// The user's audio.
     pub uplink: UplinkSettings,
+    /// What the agent can play by itself. Shared by all calls; default none.
+    pub clips: Clips,
     /// The RTP timestamp of the first packet, before the transport adds its random offset (RFC 3550
     /// §5.1). Default 0.
     pub first_timestamp: u32,
@@ -70,7 +77,7 @@ pub struct AgentSettings {
 impl Default for AgentSettings {
     fn default() -> Self {
         let uplink = UplinkSettings::CONVERSATION;
-        Self { call: CallSettings::default(), uplink, first_timestamp: 0 }
+        Self { call: CallSettings::default(), uplink, clips: Clips::default(), first_timestamp: 0 }
     }
 }
 
@@ -97,6 +104,9 @@ pub struct AgentStats {
     pub downlink: DownlinkStats,
 }
 
+/// A frame of a reply below this is a pause between words: -50 dBFS.
+const SPEECH_RMS: f32 = 103.6;
+
 /// One call: the user's audio in, the conversation, the agent's audio out.
 #[derive(Debug)]
 pub struct Agent<C, V> {
@@ -104,6 +114,10 @@ pub struct Agent<C, V> {
     uplink: Uplink<V>,
     call: Call,
     downlink: Downlink,
+    /// See [`CallSettings::client_buffer`].
+    client_buffer: Duration,
+    /// What the turn's model hears; only where there is one.
+    turn_sound: Option<TurnSound>,
     outputs: VecDeque<AgentOutput>,
     observed: Observations,
     ended: bool,
@@ -112,10 +126,14 @@ pub struct Agent<C, V> {
 impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// An agent that waits for its peer to connect. The time is zero.
     pub fn new(settings: AgentSettings, codec: C, voice: V) -> Self {
+        let strategy = settings.call.endpoint.strategy;
+        let asks_model = matches!(strategy, EndpointStrategy::Semantic { .. });
         Self {
+            turn_sound: asks_model.then(TurnSound::new),
             uplink: Uplink::new(settings.uplink, &codec, voice),
+            client_buffer: settings.call.client_buffer,
             call: Call::new(settings.call),
-            downlink: Downlink::new(&codec, settings.first_timestamp),
+            downlink: Downlink::new(&codec, settings.first_timestamp).with_clips(settings.clips),
             outputs: VecDeque::new(),
             observed: Observations::default(),
             ended: false,
@@ -146,6 +164,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The round trip to the peer was measured.
     pub fn handle_round_trip(&mut self, _now: SessionTime, rtt: Duration) {
         self.call.handle_round_trip(rtt);
+        self.uplink.expect_echo_delay(rtt + self.client_buffer);
     }
 
     /// The peer reported how much of what it was sent was lost lately, 0 to 1: the encoder adds as much
@@ -174,12 +193,16 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             self.observed.push(|| Observed::ReplyAudio { generation, taken: None });
             return;
         }
-        let pushed = self.downlink.push(generation, sample_rate_hz, pcm);
-        let taken = pushed.is_ok().then(|| length(pcm, sample_rate_hz));
-        self.observed.push(|| Observed::ReplyAudio { generation, taken });
-        match pushed {
-            Ok(()) => self.call.handle_reply_audio(now, generation, length(pcm, sample_rate_hz)),
+        match self.downlink.push(generation, sample_rate_hz, pcm) {
+            Ok(()) => {
+                let length = length(pcm.len(), sample_rate_hz);
+                let speech = speech(pcm, sample_rate_hz);
+                let taken = Some(Taken { length, speech });
+                self.observed.push(|| Observed::ReplyAudio { generation, taken });
+                self.call.handle_reply_audio(now, generation, length, speech);
+            }
             Err(rejected) => {
+                self.observed.push(|| Observed::ReplyAudio { generation, taken: None });
                 let message = refusal(rejected).to_owned();
                 self.call.handle_backend(now, BackendEvent::ReplyFailed { generation, message });
             }
@@ -190,6 +213,13 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The backend's input queue is full: it no longer reads.
     pub fn handle_backend_stuck(&mut self, now: SessionTime) {
         self.call.handle_backend_stuck(now);
+        self.follow_call();
+    }
+
+    /// What the turn's model answered to [`AgentOutput::JudgeTurn`]; `None` if it could not say.
+    pub fn handle_turn_judged(&mut self, now: SessionTime, turn: TurnId, probability: Option<f32>) {
+        self.observed.push(|| Observed::TurnJudged { turn, probability });
+        self.call.handle_turn_judged(now, turn, probability);
         self.follow_call();
     }
 
@@ -218,6 +248,9 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             self.observed.push(|| Observed::Sent(slot.sent));
             self.observed.push_audio(|| Observed::SentAudio(self.downlink.last_frame().into()));
             self.outputs.extend(slot.packet.map(AgentOutput::Packet));
+            if let Some(next) = self.downlink.next_slot() {
+                self.uplink.handle_sent(next - FRAME, self.downlink.last_frame());
+            }
             self.call.handle_sent(now, &slot.sent);
             self.follow_call();
         }
@@ -296,6 +329,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
                 self.send_to_backend(BackendInput::Audio(PcmFrame([0; WIDEBAND_FRAME])));
             }
             Disposition::Hold => self.uplink.hold(frame.pcm, Keep::PreRoll),
+            Disposition::HoldAll => self.uplink.hold(frame.pcm, Keep::Contested),
             Disposition::Drop => self.uplink.forget_held(),
         }
     }
@@ -313,6 +347,10 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
                     }
                 }
                 Output::Downlink(command) => self.downlink.command(command),
+                Output::JudgeTurn { turn } => {
+                    let pcm = self.turn_sound.as_ref().map(TurnSound::samples).unwrap_or_default();
+                    self.outputs.push_back(AgentOutput::JudgeTurn { turn, pcm });
+                }
                 Output::Client(event) => self.outputs.push_back(AgentOutput::Client(event)),
                 Output::End(reason) => {
                     self.ended = true;
@@ -323,14 +361,28 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     }
 
     fn send_to_backend(&mut self, input: BackendInput) {
+        if let Some(sound) = &mut self.turn_sound {
+            sound.follow(&input);
+        }
         self.outputs.push_back(AgentOutput::Backend(input));
     }
 }
 
 /// How long audio lasts, to the nanosecond below.
-fn length(pcm: &[i16], sample_rate_hz: u32) -> Duration {
-    let nanos = pcm.len() as u64 * 1_000_000_000 / u64::from(sample_rate_hz.max(1));
+fn length(samples: usize, sample_rate_hz: u32) -> Duration {
+    let nanos = samples as u64 * 1_000_000_000 / u64::from(sample_rate_hz.max(1));
     Duration::from_nanos(nanos)
+}
+
+/// How much of it is sound, in frames: its text is spread over that.
+fn speech(pcm: &[i16], sample_rate_hz: u32) -> Duration {
+    let frame = (sample_rate_hz / 1_000 * FRAME_MS).max(1) as usize;
+    let is_sound = |frame: &&[i16]| {
+        let power: f32 = frame.iter().map(|sample| f32::from(*sample).powi(2)).sum();
+        power / frame.len() as f32 >= SPEECH_RMS * SPEECH_RMS
+    };
+    let samples = pcm.chunks(frame).filter(is_sound).map(<[i16]>::len).sum();
+    length(samples, sample_rate_hz)
 }
 
 /// Why a reply cannot go on whose audio the downlink refused.

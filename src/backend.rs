@@ -8,6 +8,7 @@ pub mod echo;
 pub mod local;
 pub mod scripted;
 mod session;
+pub(crate) mod wav;
 
 use std::path::PathBuf;
 
@@ -23,10 +24,25 @@ pub trait Backend: Send + Sync + 'static {
     /// Its name in configuration, logs and metrics.
     fn name(&self) -> &'static str;
 
+    /// What it can do beyond answering turns, so that a configuration that asks for more is refused at
+    /// start.
+    fn abilities(&self) -> Abilities;
+
     /// Starts a conversation. Never blocks: slow set-up happens in the session's own task, which
     /// says [`BackendEvent::Ready`] when done or [`BackendEvent::Failed`]. The session ends when
     /// either side drops its ends of the channels.
     fn open(&self, call: CallContext) -> BackendSession;
+}
+
+/// What a backend can do beyond answering turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// It answers [`BackendCommand::Speculate`](crate::call::event::BackendCommand::Speculate) ahead.
+    /// Text and audio of that answer may be delivered at once or once it counts; its end, a failure
+    /// and anything that has effects outside come only once it counts. One that cannot ignores it.
+    pub speculates: bool,
+    /// It says what the user says while the user speaks.
+    pub transcribes: bool,
 }
 
 /// What a backend may know of the call it serves.

@@ -9,8 +9,11 @@
 //! sent frames, playout reports -----'
 //! ```
 
+mod asked;
+pub mod barge_in;
 pub mod echo_gate;
 mod effects;
+mod ending;
 pub mod endpoint;
 pub mod event;
 mod floor;
@@ -20,29 +23,24 @@ pub mod playout;
 pub mod settings;
 pub mod speech;
 pub mod trace;
+mod turn_end;
 
 use std::collections::VecDeque;
-use std::mem;
 use std::time::Duration;
 
 use crate::call::echo_gate::EchoGate;
 use crate::call::effects::Effects;
-use crate::call::endpoint::{Endpoint, Verdict};
+use crate::call::ending::{HANG_UP_DRAIN_MAX, Prompts};
+use crate::call::endpoint::{Endpoint, TurnHint};
 use crate::call::event::{
     BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EchoVerdict, EndReason,
-    FloorState, FrameFeatures, Generation, Output, Playout, SentFrame,
+    FloorState, FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
 use crate::call::settings::CallSettings;
 use crate::call::speech::{Speech, SpeechChange};
-use crate::limits::{USER_TEXT_CHARS_MAX, WAITING_TEXTS_MAX};
-use crate::time::{SessionTime, Timers};
-
-/// What is still played when the backend failed for good.
-const FAILED_DRAIN_MAX: Duration = Duration::from_secs(2);
-/// What is still said when the backend hangs up: a farewell.
-const HANG_UP_DRAIN_MAX: Duration = Duration::from_secs(30);
+use crate::time::SessionTime;
 
 /// Why the conversation wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +53,12 @@ pub enum Timer {
     Reply,
     /// A reply has run dry.
     Stall,
+    /// The user waits for a reply: the filler is due.
+    Filler,
+    /// A possible interruption was decided by nothing.
+    Contest,
+    /// Nobody has spoken for long.
+    Idle,
     /// No further telephone key came.
     Keys,
     /// The backend is not ready yet.
@@ -74,6 +78,18 @@ pub struct CallStats {
     pub replies: u64,
     /// Replies that the user cut short, or overtook before they began.
     pub interruptions: u64,
+    /// Possible interruptions that were nothing: backchannels, coughs, clicks.
+    pub dismissals: u64,
+    /// Replies begun ahead of the end of a turn.
+    pub speculations: u64,
+    /// Those of them that were the answer.
+    pub speculations_used: u64,
+    /// Characters of text in those that were not: four make about one token of a language model.
+    pub speculated_chars_wasted: u64,
+    /// Fillers played.
+    pub fillers: u64,
+    /// Prompts after a long silence.
+    pub prompts: u64,
     /// Replies that never began within their time.
     pub reply_timeouts: u64,
     /// Replies that ran dry.
@@ -82,6 +98,8 @@ pub struct CallStats {
     pub stale_messages: u64,
     /// Interruptions for which the client had reported what it played.
     pub heard_reported: u64,
+    /// Interruptions for which what was heard follows from the measured round trip.
+    pub heard_by_round_trip: u64,
     /// Interruptions for which what was heard is an estimate.
     pub heard_estimated: u64,
     /// Playout reports of more than was sent.
@@ -90,6 +108,10 @@ pub struct CallStats {
     pub text_overflows: u64,
     /// Typed texts refused: too long, or too many waiting.
     pub texts_refused: u64,
+    /// Pauses that the turn's model was asked about.
+    pub judgements: u64,
+    /// Of those, pauses that it could not judge: it failed, or was busy. They were judged by their sound.
+    pub judgements_missed: u64,
     /// Errors that the client was told of and the call survived.
     pub complaints: u64,
 }
@@ -118,8 +140,11 @@ pub struct Call {
     speech: Speech,
     endpoint: Endpoint,
     floor: Floor,
+    /// The turn of the user that the endpointer was told of.
+    turn_open: Option<TurnId>,
     keys: Keys,
     muted: bool,
+    prompts: Prompts,
     /// Typed texts that wait for the agent's end, oldest first.
     waiting_texts: VecDeque<String>,
     /// The backend has something to say that no turn asked for.
@@ -141,8 +166,10 @@ impl Call {
             speech: Speech::new(settings.speech.clone()),
             endpoint: Endpoint::new(&settings.endpoint),
             floor: Floor::new(&settings),
+            turn_open: None,
             keys: Keys::default(),
             muted: false,
+            prompts: Prompts::default(),
             waiting_texts: VecDeque::new(),
             backend_wants_to_speak: false,
             effects,
@@ -171,16 +198,20 @@ impl Call {
         let echo = self.echo_gate.step(features);
         self.echo = echo;
         let change = self.speech.step(features, echo);
+        self.floor.heard(now, features, echo, change, &mut self.effects);
+        self.follow_turn();
         if let Some(SpeechChange::Started { first }) = change {
-            self.floor.speech_started(now, first, &mut self.effects);
+            self.handle_speech_started(now, first);
         }
+        let is_voiced = self.speech.last_voiced() == Some(features.at);
+        self.endpoint.handle_frame(features, is_voiced);
         if let Some(last) = self.speech.last_voiced() {
             self.floor.speech_goes_on(last);
         }
         if let Some(SpeechChange::Stopped { last }) = change {
-            let deadline = self.endpoint.deadline(last);
-            self.floor.speech_stopped(now, deadline, &mut self.effects);
+            self.handle_speech_stopped(now, last);
         }
+        self.settle(now);
         self.floor.disposition()
     }
 
@@ -195,16 +226,20 @@ impl Call {
                 self.floor.set_backend_ready(now, &mut self.effects);
             }
             BackendEvent::UserTranscript { turn, text, is_final } => {
-                if turn > self.floor.turn() {
+                if !self.floor.wants_transcript(turn) {
                     self.effects.stats.stale_messages += 1;
                     return;
                 }
                 if is_final {
                     self.floor.transcribed(now, turn);
                 }
+                self.floor.understood(now, turn, &text, &mut self.effects);
                 self.effects.client(ClientEvent::UserTranscript { turn, text, is_final });
             }
-            BackendEvent::TurnLooksComplete { .. } | BackendEvent::UserTurnEnded { .. } => {}
+            BackendEvent::TurnLooksComplete { turn, probability } => {
+                self.handle_hint(now, TurnHint::Text { turn, probability });
+            }
+            BackendEvent::UserTurnEnded { turn } => self.handle_backend_ends_turn(now, turn),
             BackendEvent::WantsToSpeak => self.backend_wants_to_speak = true,
             BackendEvent::Failed { message } => self.fail(now, message),
             BackendEvent::HangUp { reason } => {
@@ -220,15 +255,16 @@ impl Call {
         self.phase != Phase::Ended && self.floor.admits(generation, &mut self.effects.stats)
     }
 
-    /// The downlink took audio of this length for the reply.
+    /// The downlink took audio of this length for the reply, `speech` of which is sound.
     pub fn handle_reply_audio(
         &mut self,
         now: SessionTime,
         generation: Generation,
         duration: Duration,
+        speech: Duration,
     ) {
         if self.phase != Phase::Ended {
-            self.floor.reply_audio(now, generation, duration, &mut self.effects);
+            self.floor.reply_audio(now, generation, duration, speech, &mut self.effects);
         }
     }
 
@@ -257,7 +293,7 @@ impl Call {
 
     /// The round trip to the peer was measured. Half of it is on the way to the user's ear.
     pub fn handle_round_trip(&mut self, round_trip: Duration) {
-        self.floor.set_playout_delay(round_trip / 2 + self.settings.client_buffer);
+        self.floor.set_round_trip(round_trip);
     }
 
     /// The user's client asked for something.
@@ -286,12 +322,12 @@ impl Call {
     pub fn handle_timeout(&mut self, now: SessionTime) {
         while let Some(timer) = self.effects.timers.take_due(now) {
             match timer {
-                Timer::Endpoint => match self.endpoint.judge(now, self.speech.is_starting()) {
-                    Verdict::Over => self.floor.end_turn(now, &mut self.effects),
-                    Verdict::AskAgain(at) => self.effects.timers.arm(Timer::Endpoint, at),
-                },
+                Timer::Endpoint => self.judge_pause(now),
                 Timer::Turn => self.end_turn(now),
                 Timer::Reply | Timer::Stall => self.floor.give_up(now, &mut self.effects),
+                Timer::Filler => self.floor.fill(&mut self.effects),
+                Timer::Contest => self.floor.contest_timeout(now, &mut self.effects),
+                Timer::Idle => self.break_silence(now),
                 Timer::Keys => self.take_keys(now),
                 Timer::BackendSetup => self.fail(now, "the backend was not ready in time".into()),
                 Timer::CallLength => self.end(EndReason::TooLong),
@@ -329,125 +365,6 @@ impl Call {
     /// What was counted so far.
     pub const fn stats(&self) -> &CallStats {
         &self.effects.stats
-    }
-}
-
-/// What the client asks for.
-impl Call {
-    fn handle_text(&mut self, now: SessionTime, text: String, interrupt: bool) {
-        let is_ending = matches!(self.phase, Phase::Closing { .. } | Phase::Ended);
-        if is_ending || text.trim().is_empty() {
-            return;
-        }
-        if text.chars().count() > USER_TEXT_CHARS_MAX {
-            self.refuse_text(format!("the text is longer than {USER_TEXT_CHARS_MAX} characters"));
-        } else if interrupt && self.phase == Phase::Open {
-            self.take_floor(now, Cause::Text(text));
-        } else if self.waiting_texts.len() == WAITING_TEXTS_MAX {
-            self.refuse_text(format!("{WAITING_TEXTS_MAX} texts are waiting already"));
-        } else {
-            self.waiting_texts.push_back(text);
-        }
-    }
-
-    fn refuse_text(&mut self, message: String) {
-        self.effects.stats.texts_refused += 1;
-        self.effects.complain(message);
-    }
-
-    /// A muted user says nothing: an open turn is over.
-    fn handle_mute(&mut self, now: SessionTime, muted: bool) {
-        if self.muted == muted {
-            return;
-        }
-        self.muted = muted;
-        self.effects.client(ClientEvent::UserMuted { muted });
-        self.end_turn(now);
-    }
-
-    fn handle_key(&mut self, now: SessionTime, key: char) {
-        if self.phase != Phase::Open {
-            return;
-        }
-        if self.keys.push(key) {
-            self.take_keys(now);
-        } else if !self.keys.is_empty() {
-            self.effects.timers.arm(Timer::Keys, now + self.settings.key_timeout);
-        }
-    }
-
-    fn take_keys(&mut self, now: SessionTime) {
-        self.effects.timers.disarm(Timer::Keys);
-        if let Some(keys) = self.keys.take().filter(|_| self.phase == Phase::Open) {
-            self.take_floor(now, Cause::Text(keys));
-        }
-    }
-
-    /// Ends an open turn, though the user may still be speaking. Who goes on opens another.
-    fn end_turn(&mut self, now: SessionTime) {
-        self.speech.reset();
-        self.floor.end_turn(now, &mut self.effects);
-    }
-
-    fn take_floor(&mut self, now: SessionTime, cause: Cause) {
-        self.speech.reset();
-        self.floor.take(now, cause, &mut self.effects);
-    }
-}
-
-/// How it ends.
-impl Call {
-    /// The backend is gone. What it already said is still played, briefly.
-    fn fail(&mut self, now: SessionTime, message: String) {
-        self.effects.timers.disarm(Timer::BackendSetup);
-        self.effects.client(ClientEvent::Error { message: message.clone(), fatal: true });
-        self.close(now, EndReason::BackendFailed { message }, FAILED_DRAIN_MAX);
-        self.floor.finish(now, &mut self.effects);
-    }
-
-    /// Nothing new begins; it ends when the open reply was played, or after `drain`.
-    fn close(&mut self, now: SessionTime, reason: EndReason, drain: Duration) {
-        self.speech.reset();
-        self.floor.abandon_turn(now, &mut self.effects);
-        self.effects.timers.arm(Timer::Drain, now + drain);
-        self.phase = Phase::Closing { reason };
-    }
-
-    /// All was sent: it ends when the user has heard it.
-    fn end_when_heard(&mut self, now: SessionTime) {
-        let heard = now + self.floor.playout_delay();
-        let drained = self.effects.timers.deadline(Timer::Drain).unwrap_or(heard);
-        self.effects.timers.arm(Timer::Drain, drained.min(heard));
-    }
-
-    fn end_closing(&mut self) {
-        if let Phase::Closing { reason } = &self.phase {
-            self.end(reason.clone());
-        }
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        self.phase = Phase::Ended;
-        self.effects.timers = Timers::new();
-        self.effects.outputs.push_back(Output::End(reason));
-    }
-
-    /// After each mutation: with nobody speaking, what waited for that happens.
-    fn settle(&mut self, now: SessionTime) {
-        if self.floor.state() != FloorState::Idle {
-            return;
-        }
-        match self.phase {
-            Phase::Connecting | Phase::Ended => {}
-            Phase::Closing { .. } => self.end_when_heard(now),
-            Phase::Open => {
-                if let Some(text) = self.waiting_texts.pop_front() {
-                    self.floor.take(now, Cause::Text(text), &mut self.effects);
-                } else if mem::take(&mut self.backend_wants_to_speak) {
-                    self.floor.take(now, Cause::Announcement, &mut self.effects);
-                }
-            }
-        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use antiphon_signaling::Secret;
 use antiphon_signaling::turn::IceServersConfig;
 
-pub use agents::{AgentProfile, BackendConfig};
+pub use agents::{AgentProfile, BackendConfig, ClipSource, ClipSources};
 pub use environment::Environment;
 pub use overlay::overlay;
 

@@ -5,11 +5,18 @@
 //! can be chained without counting.
 
 pub mod denoise;
+pub mod echo;
 pub mod framer;
 pub mod g711;
 pub mod gain;
 pub mod level;
+pub mod mel;
+#[cfg(feature = "shell")]
+pub mod onnx;
+pub mod pitch;
 pub mod resample;
 #[cfg(feature = "shell")]
 pub mod silero;
+#[cfg(feature = "shell")]
+pub mod smart_turn;
 pub mod vad;

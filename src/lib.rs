@@ -36,8 +36,8 @@
 //! | [`script`] | what a scripted backend plays |
 //! | [`rtp`] | packet order and arrival: the jitter buffer, RTCP arithmetic, telling datagrams apart |
 //! | [`sdp`] | offers and trickle fragments, read into types; answers written from them |
-//! | [`dsp`] | frames, levels, gain, resampling, G.711, noise suppression, voice probability |
-//! | [`call`] | the conversation: speech, endpoint, floor, playout ledger, turn metrics |
+//! | [`dsp`] | frames, levels, gain, resampling, G.711, echo and noise, voice probability, pitch, log-mel |
+//! | [`call`] | the conversation: echo gate, speech, endpoint, floor, playout ledger, turn metrics |
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
@@ -63,7 +63,7 @@
 //! - Who may know whom stands in `tests/tidy.rs`; a new arrow is a commit of its own. `rtp`, `dsp` and
 //!   `call` do not know each other. No PCM enters a state machine: decisions take features.
 //! - One owner per outside world: `rtc::` only in `peer::webrtc`, `axum::` only in `signaling`, `opus::`
-//!   only in `media::opus`, `ort::` only in `dsp::silero`, the environment only in `config`.
+//!   only in `media::opus`, `ort::` only in `dsp::onnx` and its two models, the environment only in `config`.
 //! - One mutation, then a full drain of `poll_*`, then the next input. There are no callbacks.
 //! - Only the floor opens and closes turns and generations. Whatever carries an old generation is dropped,
 //!   in one place.
@@ -75,9 +75,9 @@
 //!
 //! # Seams
 //!
-//! What interruptions and backends still to come will need is in the vocabulary before anything produces it:
-//! the echo verdicts beyond `Clear`, the floor states `Contested` and `Yielding`, the downlink's `Pause` and
-//! `Resume`, and `Disposition::ForwardSilence`. Each has its meaning and its tests where it is consumed.
+//! What backends still to come will need is in the vocabulary before anything produces it:
+//! `Disposition::ForwardSilence`, for a provider that wants a stream without a gap. It has its meaning and
+//! its tests where it is consumed.
 //!
 //! # Two walks
 //!
@@ -85,16 +85,23 @@
 //! ICE user name, then by address, and queues it with `try_send`. The call's loop wakes, reads the clock
 //! once, and hands it to the WebRTC session, which yields an RTP packet; `agent.handle_rtp` lets the jitter
 //! buffer file it. At the next 20 ms slot `agent.handle_timeout` takes a frame out (decoded, repaired by
-//! FEC or concealed), suppresses noise if asked to, resamples to 16 kHz, asks Silero, and so has
-//! `FrameFeatures`. `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-
-//! roll), or drop it. Forwarded frames go into the bounded channel of the backend; a full one means that
-//! the backend is stuck, and the call is told so with a value.
+//! FEC or concealed), resamples to 16 kHz, takes out the echo of what the downlink sent, suppresses noise
+//! if asked to, asks Silero, and so has `FrameFeatures`, of which the echo gate makes its verdict.
+//! `call.handle_frame` answers what becomes of the audio: forward it, hold it (the pre-roll), or drop
+//! it. Forwarded frames go into the bounded channel of the backend; a full one means that the backend is
+//! stuck, and the call is told so with a value.
 //!
-//! **An interruption.** The user speaks during the agent's turn. Once the voice has lasted the configured
-//! time, the floor commits: the downlink fades within a frame and forgets what was queued, the backend is
-//! told to cancel the reply and how much of it was heard, the held pre-roll is released to it ahead of what
-//! follows, and the floor is the user's. Whatever the backend still sends of that reply carries an old
-//! generation.
+//! **An interruption.** The user makes a sound during the agent's turn. Its frames carry measurements of
+//! the agent's own voice in them, from which the echo gate makes its verdict: certain echo goes no further.
+//! With the first voiced frame the floor is `Contested`: the downlink fades within a frame and keeps its
+//! tail, and nobody else knows. Voice goes on: `Yielding`; the backend is given what was held since, as a
+//! turn that may come to nothing. Words, or the length of the speech, commit: the reply is cancelled, with
+//! how much of it was heard, and the floor is the user's. Had it been a cough or an "mhm", silence would
+//! have dismissed it: the turn is taken back and the tail plays on from where it faded. Whatever the
+//! backend still sends of a cancelled reply carries an old generation.
+//!
+//! The evidence is weighed in `call::barge_in`, which knows no floor; what follows from it is done in
+//! `call::floor`, in one table of findings and states (`floor::contest`).
 
 // ---- pure ----
 pub mod agent;

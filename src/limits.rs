@@ -44,13 +44,17 @@ pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_500;
 /// User audio kept while it is not known whether it is speech, so that the first phoneme is not cut.
 /// The oldest is overwritten.
 pub const PRE_ROLL_MS: u32 = 500;
-/// User audio held back while an interruption is being judged, at most. The oldest is overwritten.
-pub const HELD_MS_MAX: u32 = 3_000;
+/// User audio held back while an interruption is being judged, or the agent may not be interrupted, at
+/// most. The oldest is overwritten.
+pub const HELD_MS_MAX: u32 = 8_000;
 /// Uplink slots made up for when the driver wakes late. Older ones are skipped, counted.
 pub const UPLINK_BEHIND_MS_MAX: u32 = 1_000;
 /// Reply audio queued ahead of playing. At the limit the driver stops reading the backend, whose own
 /// bounded channel then pushes back on it.
 pub const DOWNLINK_QUEUE_MS_MAX: u32 = 120_000;
+/// The longest clip (filler or apology), in milliseconds. It is kept in memory for all calls together; a
+/// longer one is refused at start, since it would keep the user from speaking with the agent.
+pub const CLIP_MS_MAX: u32 = 10_000;
 /// Downlink slots made up for when the loop wakes late: a burst that a receiver's jitter buffer of
 /// 60 ms still holds. Older slots are skipped, counted; no audio is skipped with them.
 pub const DOWNLINK_CATCH_UP_SLOTS_MAX: u64 = 3;
@@ -58,14 +62,18 @@ pub const DOWNLINK_CATCH_UP_SLOTS_MAX: u64 = 3;
 /// simulations' raw 16 kHz PCM 640.
 pub const ENCODED_FRAME_BYTES_MAX: usize = 640;
 
+/// The user's audio that the turn's model hears, kept by calls that have one: what Smart Turn was trained
+/// on. The oldest is overwritten.
+pub const TURN_SOUND_MS: u32 = 8_000;
+
 // ==== Channels ====
 
 /// Datagrams waiting for one call. Two seconds of media; a full queue drops the datagram, counted,
 /// as a full socket buffer would.
 pub const CALL_DATAGRAMS_MAX: usize = 256;
-/// Frames and commands waiting for a backend: about 5 s of audio. Full means that the backend is
+/// Frames and commands waiting for a backend: about 10 s of audio. Full means that the backend is
 /// stuck; the call is told so with an error value.
-pub const BACKEND_INPUT_MAX: usize = 256;
+pub const BACKEND_INPUT_MAX: usize = 512;
 /// Messages from a backend waiting for the call. A full queue makes the backend wait.
 pub const BACKEND_OUTPUT_MAX: usize = 64;
 /// Samples in one block of reply audio, at most: 200 ms at 48 kHz.
@@ -107,6 +115,14 @@ pub const MODEL_EVENT_BYTES_MAX: usize = 256 * 1024;
 pub const MODEL_REPORTS_MAX: usize = 64;
 /// Timers that a user can have running in one call; one more is refused, in words.
 pub const USER_TIMERS_MAX: usize = 8;
+/// Pauses that wait for one thread of the turn's model: what it can judge before the calls have stopped
+/// waiting. At the limit the pause is judged by its sound, counted.
+pub const TURN_JUDGEMENTS_WAITING_MAX: usize = 8;
+/// Threads of one turn model, each with a copy of it.
+pub const TURN_JUDGES_MAX: usize = 4;
+/// Answers of the turn's model waiting for their call: more than it asks for while waiting. At the limit an
+/// answer is dropped; nobody waits for it any more.
+pub const TURN_ANSWERS_MAX: usize = 4;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 
@@ -128,6 +144,12 @@ pub const USER_TEXT_CHARS_MAX: usize = 4_000;
 pub const WAITING_TEXTS_MAX: usize = 8;
 /// Telephone keys collected into one turn. One more ends the turn with those pressed so far.
 pub const KEYS_MAX: usize = 32;
+/// What a client would be told of a reply that is made ahead, kept until the turn is over. More is not
+/// told, counted.
+pub const AHEAD_EVENTS_MAX: usize = 256;
+/// Pieces of a reply between which its speech is denser or sparser, kept to spread its text over the
+/// speech. Further audio counts as part of the last one.
+pub const SPEECH_PIECES_MAX: usize = 2_048;
 /// Characters of one reply's text kept to say what of it was heard: half an hour of speech. The
 /// rest is passed on and not kept, counted.
 pub const REPLY_TEXT_CHARS_MAX: usize = 32_000;
@@ -201,6 +223,8 @@ pub const FLIGHT_BLOCK_BYTES_MAX: usize = FLIGHT_BLOCK_BYTES + FLIGHT_RECORD_BYT
 /// Bytes of records in one recording, before compression: about ten hours of a busy call. At the limit the
 /// recording ends with a note; the call goes on.
 pub const FLIGHT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of a clip in a recording: [`CLIP_MS_MAX`] at 48 kHz, and what says so.
+pub const FLIGHT_CLIP_BYTES_MAX: usize = CLIP_MS_MAX as usize * 48 * 2 + 64;
 /// Bytes of a recording's header.
 pub const FLIGHT_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Blocks of one call waiting to be written. A full queue ends the recording with a note: the call never

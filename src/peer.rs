@@ -11,6 +11,7 @@ mod client;
 mod datagram;
 mod driver;
 mod endpoint;
+mod judge;
 mod routes;
 mod tape;
 mod tcp;
@@ -20,6 +21,7 @@ pub use call::{
     Answered, CallHandle, CallParts, CallStats, CallSummary, PatchError, Patched, Precondition,
 };
 pub use endpoint::{Advertise, AnswerError, BindError, Endpoint, EndpointConfig};
+pub use judge::TurnJudge;
 pub use routes::PortStats;
 pub use tape::{Recording, Tape, TapeItem};
 pub use webrtc::{IdentityError, SessionStats};

@@ -14,10 +14,15 @@
 //! |---|---|---|
 //! | to the client | `server-message` | `{type:"floor", state, turn, generation, at_ms}` |
 //! | to the client | `server-message` | `{type:"turn", turn, generation, speech_ms, endpoint_ms?, transcript_ms?, first_text_ms?, first_audio_ms?, first_packet_ms?}` |
-//! | to the client | `server-message` | `{type:"heard", generation, heard_ms, text, interrupted}` |
+//! | to the client | `server-message` | `{type:"heard", generation, heard_ms, text, source, interrupted}` |
 //! | to the server | `client-message` `t:"playout"` | `{generation, played_ms}`, not answered |
 //! | to the server | `client-message` `t:"mute"` | `{muted}` |
 //! | to the server | `client-message` `t:"text"` | `{text, interrupt?}`, `interrupt` is true by default |
+//!
+//! The floor's `state` is `idle`, `user`, `settling` (the user paused), `thinking`, `agent`, `contested`
+//! (the user may be interrupting: the agent fades) or `yielding` (it is silent and may go on where it was
+//! faded). `source` says how it is known what was heard: `reported` by the client, from the measured
+//! `round-trip`, or `estimated`.
 //!
 //! # Departures from RTVI
 //!

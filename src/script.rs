@@ -13,6 +13,7 @@ mod sound;
 
 use std::time::Duration;
 
+use crate::call::event::WordTime;
 use crate::limits::{SCRIPT_STEP_MS_MAX, SCRIPT_STEPS_MAX, SCRIPT_TURNS_MAX, USER_TEXT_CHARS_MAX};
 use crate::yaml::{self, Errors, Fields, Location, Place, YamlError};
 
@@ -41,6 +42,11 @@ pub struct Turn {
     /// What the user is understood to say: it grows word by word while the user speaks and is final
     /// when the turn ends.
     pub hears: Option<String>,
+    /// How much the turn looks like a finished thought, 0 to 1: said once all words of `hears` were
+    /// understood.
+    pub looks_complete: Option<f32>,
+    /// The backend's own endpointer says that the turn is over after so much audio of it.
+    pub ends_after: Option<Duration>,
     /// From the end of the turn to the first step.
     pub think: Duration,
     /// What happens then, in order.
@@ -62,6 +68,10 @@ pub enum Step {
     UserFinal(String),
     /// Text of the audio that follows.
     Text(String),
+    /// When words of the reply sound.
+    Words(Vec<WordTime>),
+    /// The backend's own detector says that the user is interrupting this reply.
+    Interrupted,
     /// A function call. The reply waits so long for its result, then goes on without.
     Tool { name: String, arguments: String, wait: Duration },
     /// Nothing at all for so long.
@@ -96,14 +106,16 @@ pub struct WavFile {
 
 const SCRIPT_KEYS: [&str; 6] =
     ["speed", "sample_rate_hz", "ready_after_ms", "repeat", "greeting", "turns"];
-const TURN_KEYS: [&str; 3] = ["hears", "think_ms", "reply"];
-const STEP_KEYS: [&str; 12] = [
+const TURN_KEYS: [&str; 5] = ["hears", "looks_complete", "ends_after_ms", "think_ms", "reply"];
+const STEP_KEYS: [&str; 14] = [
     "tone",
     "wav",
     "silence_ms",
     "user_partial",
     "user_final",
     "text",
+    "words",
+    "interrupted",
     "tool",
     "stall_ms",
     "fail_reply",
@@ -171,9 +183,17 @@ fn speed(place: &Place<'_>, errors: &mut Errors) -> Option<Speed> {
 fn turn(place: &Place<'_>, errors: &mut Errors, wavs: &mut Vec<WavFile>) -> Option<Turn> {
     let mut fields = place.fields(errors, &TURN_KEYS)?;
     let hears = fields.string_max("hears", USER_TEXT_CHARS_MAX);
+    let looks_complete =
+        fields.place("looks_complete").and_then(|place| place.f32_in(fields.errors(), 0.0..=1.0));
+    if looks_complete.is_some() && hears.is_none() {
+        fields.refuse("looks_complete", "needs `hears`, whose last word it follows");
+    }
+    let ends_after = fields
+        .place("ends_after_ms")
+        .and_then(|place| place.duration_ms(fields.errors(), 0..=SCRIPT_STEP_MS_MAX));
     let think = fields.duration_ms("think_ms", 0..=SCRIPT_STEP_MS_MAX, Duration::ZERO);
     let steps = steps(&mut fields, "reply", wavs);
-    Some(Turn { hears, think, steps })
+    Some(Turn { hears, looks_complete, ends_after, think, steps })
 }
 
 fn steps(fields: &mut Fields<'_, '_>, key: &str, wavs: &mut Vec<WavFile>) -> Vec<Step> {
@@ -204,6 +224,8 @@ fn step(place: &Place<'_>, errors: &mut Errors, wavs: &mut Vec<WavFile>) -> Opti
         "user_partial" => text(&value, errors).map(Step::UserPartial),
         "user_final" => text(&value, errors).map(Step::UserFinal),
         "text" => text(&value, errors).map(Step::Text),
+        "words" => words(&value, errors).map(Step::Words),
+        "interrupted" => value.choice(errors, &[("true", ())]).map(|()| Step::Interrupted),
         "tool" => tool(&value, errors),
         "stall_ms" => length(&value, errors).map(Step::Stall),
         "fail_reply" => text(&value, errors).map(Step::FailReply),
@@ -227,6 +249,27 @@ fn text(place: &Place<'_>, errors: &mut Errors) -> Option<String> {
         return None;
     }
     Some(text)
+}
+
+fn words(place: &Place<'_>, errors: &mut Errors) -> Option<Vec<WordTime>> {
+    let mut words = Vec::new();
+    for place in place.list(errors, SCRIPT_STEPS_MAX)? {
+        words.extend(word(&place, errors));
+    }
+    Some(words)
+}
+
+fn word(place: &Place<'_>, errors: &mut Errors) -> Option<WordTime> {
+    let mut fields = place.fields(errors, &["word", "from_ms", "to_ms"])?;
+    let text = fields.required("word").and_then(|place| text(&place, fields.errors()));
+    let start = fields.required("from_ms").and_then(|place| length(&place, fields.errors()));
+    let end = fields.required("to_ms").and_then(|place| length(&place, fields.errors()));
+    let word = WordTime { text: text?, start: start?, end: end? };
+    if word.end < word.start {
+        fields.refuse("to_ms", "expected at least from_ms");
+        return None;
+    }
+    Some(word)
 }
 
 fn tone(place: &Place<'_>, errors: &mut Errors) -> Option<Step> {

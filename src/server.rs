@@ -1,5 +1,6 @@
 //! The running server: calls and sessions, who is admitted, and how it all ends.
 
+mod clips;
 pub mod health;
 mod ids;
 mod pages;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::backend::BackendError;
 use crate::config::{BackendConfig, Config};
-use crate::dsp::silero::VadError;
+use crate::dsp::onnx::ModelError;
 use crate::limits::DRAIN_GRACE;
 use crate::peer::BindError;
 use crate::telemetry::recordings::RecordingsError;
@@ -41,7 +42,11 @@ pub enum ServerError {
         source: std::io::Error,
     },
     #[error("{0}")]
-    VoiceActivity(#[from] VadError),
+    VoiceActivity(#[from] ModelError),
+    #[error("agent `{agent}`: {source}")]
+    TurnModel { agent: String, source: ModelError },
+    #[error("cannot start a thread for the turn model: {0}")]
+    Threads(std::io::Error),
     #[error(transparent)]
     Recordings(#[from] RecordingsError),
     #[error("{}", listed(.0))]

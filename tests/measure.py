@@ -4,6 +4,7 @@
     measure.py tone FILE.wav HZ        the recording holds a tone of HZ; prints its level
     measure.py speech FILE.wav SECONDS the recording holds at least SECONDS of sound
     measure.py heard FILE.wav WORD     a recogniser (pocketsphinx_continuous) hears WORD in the recording
+    measure.py trim FILE.wav           cuts the silence off both ends of a mono recording; prints what is left, in ms
     measure.py report FILE.json EXPR   EXPR, a Python expression over `report`, is true
 """
 
@@ -17,6 +18,8 @@ import wave
 
 FRAME_S = 0.02
 SOUND_DBFS = -50.0
+# Above the breath and hiss that a synthesiser puts around its speech.
+SPEECH_DBFS = -40.0
 
 
 def samples(path):
@@ -75,6 +78,21 @@ def heard(path, word):
     return word in words.split()
 
 
+def trim(path):
+    data, rate_hz = samples(path)
+    size = rate_hz // 100
+    blocks = range(0, len(data) - size, size)
+    loud = [at for at in blocks if dbfs(sum(s * s for s in data[at : at + size]) / size) > SPEECH_DBFS]
+    left = data[loud[0] : loud[-1] + size]
+    with wave.open(path, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(left.tobytes())
+    print(len(left) * 1000 // rate_hz)
+    return True
+
+
 def report(path, expression):
     with open(path) as file:
         loaded = json.load(file)
@@ -92,6 +110,8 @@ def main():
             good = speech(path, float(seconds))
         case ["heard", path, word]:
             good = heard(path, word)
+        case ["trim", path]:
+            good = trim(path)
         case ["report", path, expression]:
             good = report(path, expression)
         case _:

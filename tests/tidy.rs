@@ -86,8 +86,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("webrtc::", &["src/peer.rs", "client/peer/", "tests/"]),
     ("axum::", &["signaling/", "tests/", "client/peer/tests/"]),
     ("opus::", &["src/media/opus", "client/peer/", "tests/"]),
-    ("ort::", &["src/dsp/silero"]),
+    ("ort::", &["src/dsp/onnx", "src/dsp/silero", "src/dsp/smart_turn"]),
     ("nnnoiseless::", &["src/dsp/denoise"]),
+    ("sonora_aec3::", &["src/dsp/echo"]),
+    ("sonora_fft::", &["src/dsp/echo"]),
     ("sonora_ns::", &["src/dsp/denoise"]),
     ("saphyr_parser::", &["src/yaml"]),
     ("libloading::", &["src/backend/local/"]),
@@ -284,9 +286,14 @@ fn room_of(file: &Path) -> String {
 
 fn is_gated(file: &Path) -> bool {
     let path = file.to_string_lossy();
-    ["src/dsp/silero", "src/media/opus", "src/media/negotiated"]
-        .iter()
-        .any(|gated| path.starts_with(gated))
+    let gated = [
+        "src/dsp/onnx",
+        "src/dsp/silero",
+        "src/dsp/smart_turn",
+        "src/media/opus",
+        "src/media/negotiated",
+    ];
+    gated.iter().any(|gated| path.starts_with(gated))
 }
 
 fn is_test(file: &Path) -> bool {

@@ -16,9 +16,11 @@
 //   transcript  {text, final, timestamp}        what the user says
 //   output      {text, segment_id, spoken_status, spoken_progress?}  what the agent says
 //   speaking    {who, speaking}    `user` or `agent`
-//   floor       {state, turn, generation, at_ms}
+//   floor       {state, turn, generation, at_ms}   idle, user, settling, thinking, agent; contested: you
+//               may be interrupting and the agent fades; yielding: it is silent and may go on
 //   turn        {turn, generation, speech_ms, endpoint_ms?, …}   where the time of a turn went
-//   heard       {generation, heard_ms, text, interrupted}        what the user heard of a reply
+//   heard       {generation, heard_ms, text, source, interrupted}  what the user heard of a reply;
+//               `source` is how that is known: `reported` by this SDK, from the `round-trip`, `estimated`
 //   stats       a Digest (see stats.js), four times a second
 //   note        {text}             something worth a line in a log
 //   error       {error}            an AntiphonError; the call is over only if `state` says so
@@ -336,8 +338,9 @@ export class Call extends EventTarget {
 
   #receivedServerMessage({ type, ...detail }) {
     if (type === 'floor') {
-      if (detail.state === 'agent')
-        this.#playout.replyStarted(detail.generation, performance.now());
+      const { state, generation } = detail;
+      if (state === 'agent') this.#playout.replyStarted(generation, performance.now());
+      if (state === 'contested' || state === 'yielding') this.#playout.held(performance.now());
       this.#emit('floor', detail);
     } else if (type === 'turn' || type === 'heard') {
       this.#emit(type, detail);
@@ -350,7 +353,8 @@ export class Call extends EventTarget {
     this.#digest = digest(report.values(), this.#digest);
     this.#playout.counted(this.#digest.emittedMs, performance.now());
     const playout = this.#playout.report();
-    if (playout && playout.playedMs !== this.#reportedMs) {
+    // While the agent is held, what it has played decides what it is told was heard: say it again.
+    if (playout && (this.#playout.isHeld || playout.playedMs !== this.#reportedMs)) {
       this.#reportedMs = playout.playedMs;
       this.#send(rtvi.playout(playout));
     }

@@ -20,8 +20,8 @@ const FLOOR = {
   settling: ['You paused', 'A little longer and it is the agent’s turn.'],
   thinking: ['The agent is thinking', 'Speak, and it listens again.'],
   agent: ['The agent is speaking', 'Interrupt it whenever you like.'],
-  contested: ['Both of you', 'Is this an interruption?'],
-  yielding: ['The agent gives way', 'Go on.'],
+  contested: ['Both of you', 'Speak on to interrupt; after an “mhm” the agent goes on.'],
+  yielding: ['The agent gives way', 'It listens, and goes on if that was nothing.'],
 };
 
 /** The call's states in words. */
@@ -141,7 +141,9 @@ function listen(started) {
     const entry = conversation.heard(heard);
     transcript.show(entry);
     transcript.announce(entry);
-    if (heard.interrupted) log.add(`Interrupted after ${duration(heard.heard_ms)} heard`, 'agent');
+    if (heard.interrupted) {
+      log.add(`Interrupted after ${duration(heard.heard_ms)} heard (${heard.source})`, 'agent');
+    }
   });
   on('turn', (turn) => {
     waterfall.show(turn, null);

@@ -43,3 +43,24 @@ test('a repeated start changes nothing and a counter that starts anew does not g
   meter.counted(20, 900);
   assert.equal(report(meter), 600);
 });
+
+test('the silence while the agent is held is not of the reply', () => {
+  const meter = new PlayoutMeter();
+  meter.replyStarted(1, 0);
+  meter.counted(1_000, 1_000);
+  meter.held(1_000);
+  meter.held(1_040);
+  assert.ok(meter.isHeld);
+  // What lay in the buffer is played, then nothing more of the reply.
+  meter.counted(1_060, 1_060);
+  assert.equal(report(meter), 1_060);
+  meter.counted(1_400, 1_400);
+  assert.equal(report(meter), 1_080);
+  meter.replyStarted(1, 1_400);
+  assert.ok(!meter.isHeld);
+  meter.counted(2_000, 2_000);
+  assert.equal(report(meter), 1_600);
+  meter.replyStarted(2, 2_000);
+  meter.counted(2_500, 2_500);
+  assert.deepEqual(meter.report(), { generation: 2, playedMs: 500 });
+});

@@ -84,13 +84,18 @@ export class Strip {
   /** A thin line along the edge of whoever holds the floor. */
   #drawFloor(context, floor, x, step, height, scale) {
     const edge = 3 * scale;
-    if (floor === 'user' || floor === 'settling' || floor === 'contested') {
+    if (['user', 'settling', 'contested', 'yielding'].includes(floor)) {
       context.fillStyle = this.#colours.user;
       context.fillRect(x, 0, step + 1, edge);
     }
     if (floor === 'agent' || floor === 'contested') {
       context.fillStyle = this.#colours.agent;
       context.fillRect(x, height - edge, step + 1, edge);
+    }
+    // Silent and not yet given up.
+    if (floor === 'yielding') {
+      context.fillStyle = this.#colours.agent;
+      context.fillRect(x, height - edge, step / 2, edge);
     }
     if (floor === 'thinking') {
       context.fillStyle = this.#colours.muted;

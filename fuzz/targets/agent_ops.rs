@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use antiphon::agent::{Agent, AgentOutput, AgentSettings, BackendInput, PayloadKind, RtpPacket};
-use antiphon::call::event::{BackendCommand, BackendEvent, ClientCommand, Generation};
+use antiphon::call::event::{
+    BackendCommand, BackendEvent, ClientCommand, Generation, TurnId, WordTime,
+};
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::limits::DATA_MESSAGE_BYTES_MAX;
 use antiphon::media::pcm::PcmCodec;
@@ -45,8 +47,25 @@ enum Operation<'a> {
         back: u8,
         text: &'a str,
     },
+    ReplyWords {
+        back: u8,
+        start_ms: u16,
+        text: &'a str,
+    },
     Finished {
         back: u8,
+    },
+    Interrupted {
+        back: u8,
+    },
+    LooksComplete {
+        turn: u8,
+        probability: f32,
+    },
+    Transcript {
+        turn: u8,
+        text: &'a str,
+        is_final: bool,
     },
     Message(&'a str),
     RoundTrip {
@@ -108,6 +127,25 @@ impl Run {
                 let (generation, text) = (self.reply(back), text.to_owned());
                 self.agent.handle_backend(now, BackendEvent::ReplyText { generation, text });
             }
+            Operation::ReplyWords { back, start_ms, text } => {
+                let words = words(start_ms, text);
+                let generation = self.reply(back);
+                self.agent.handle_backend(now, BackendEvent::ReplyWords { generation, words });
+            }
+            Operation::Interrupted { back } => {
+                let generation = self.reply(back);
+                self.agent.handle_backend(now, BackendEvent::Interrupted { generation });
+            }
+            Operation::LooksComplete { turn, probability } => {
+                let turn = TurnId(turn.into());
+                let event = BackendEvent::TurnLooksComplete { turn, probability };
+                self.agent.handle_backend(now, event);
+            }
+            Operation::Transcript { turn, text, is_final } => {
+                let (turn, text) = (TurnId(turn.into()), text.to_owned());
+                let event = BackendEvent::UserTranscript { turn, text, is_final };
+                self.agent.handle_backend(now, event);
+            }
             Operation::Finished { back } => {
                 let generation = self.reply(back);
                 self.agent.handle_backend(now, BackendEvent::ReplyFinished { generation });
@@ -164,7 +202,7 @@ impl Run {
             match output {
                 AgentOutput::Packet(packet) => assert!(!packet.payload().is_empty()),
                 AgentOutput::Backend(BackendInput::Command(command)) => self.follow(&command),
-                AgentOutput::Backend(BackendInput::Audio(_)) => {}
+                AgentOutput::Backend(BackendInput::Audio(_)) | AgentOutput::JudgeTurn { .. } => {}
                 AgentOutput::Client(event) => {
                     for message in self.encoder.encode(&event, "2026-01-01T00:00:00Z") {
                         assert!(message.len() <= DATA_MESSAGE_BYTES_MAX, "{}", message.len());
@@ -178,6 +216,8 @@ impl Run {
     fn follow(&mut self, command: &BackendCommand) {
         if let BackendCommand::Greet { generation }
         | BackendCommand::Speak { generation }
+        | BackendCommand::Say { generation, .. }
+        | BackendCommand::Speculate { generation, .. }
         | BackendCommand::UserTurnEnded { generation, .. }
         | BackendCommand::UserText { generation, .. } = command
         {
@@ -189,6 +229,17 @@ impl Run {
     fn reply(&self, back: u8) -> Generation {
         Generation(self.generation.saturating_sub(back.into()))
     }
+}
+
+/// The words of a text, 300 ms each.
+fn words(start_ms: u16, text: &str) -> Vec<WordTime> {
+    let at = |index: usize| Duration::from_millis(u64::from(start_ms) + 300 * index as u64);
+    let word = |(index, text): (usize, &str)| WordTime {
+        text: text.to_owned(),
+        start: at(index),
+        end: at(index + 1),
+    };
+    text.split_whitespace().enumerate().map(word).collect()
 }
 
 /// What a data-channel message asks for.

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use antiphon::call::event::{DownlinkCommand, Generation};
+use antiphon::call::event::{Clip, DownlinkCommand, Generation};
 use antiphon::limits::{
     BACKEND_BLOCK_SAMPLES_MAX, DOWNLINK_QUEUE_MS_MAX, FRAME_MS, WIDEBAND_FRAME,
 };
-use antiphon::media::downlink::Downlink;
+use antiphon::media::downlink::{ClipAudio, Clips, Downlink};
 use antiphon::media::pcm::PcmCodec;
 use antiphon::time::SessionTime;
 use arbitrary::Arbitrary;
@@ -32,6 +32,9 @@ enum Operation {
     Pause,
     Resume,
     Flush,
+    Clip {
+        apology: bool,
+    },
     Finish {
         generation: u8,
     },
@@ -65,7 +68,10 @@ const QUEUED_MAX: Duration = Duration::from_millis(
 
 fuzz_target!(|operations: Vec<Operation>| {
     let mut codec = PcmCodec;
-    let mut downlink = Downlink::new(&codec, u32::MAX - 100);
+    let filler = ClipAudio::new(48_000, &[9_000; 3_333]).ok();
+    let apology = ClipAudio::new(8_000, &[-20_000; 1_001]).ok();
+    let clips = Clips { filler, apology };
+    let mut downlink = Downlink::new(&codec, u32::MAX - 100).with_clips(clips);
     let mut now = SessionTime::ZERO;
     downlink.start(now);
     let mut timestamp = None;
@@ -84,6 +90,10 @@ fuzz_target!(|operations: Vec<Operation>| {
             }
             Operation::Pause => downlink.command(DownlinkCommand::Pause),
             Operation::Resume => downlink.command(DownlinkCommand::Resume),
+            Operation::Clip { apology } => {
+                let clip = if apology { Clip::Apology } else { Clip::Filler };
+                downlink.command(DownlinkCommand::Clip { clip });
+            }
             Operation::Flush => downlink.command(DownlinkCommand::Flush),
             Operation::Finish { generation: id } => {
                 downlink.command(DownlinkCommand::Finish { generation: generation(id) });

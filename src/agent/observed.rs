@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::call::event::{EchoVerdict, FrameFeatures, Generation, Output, SentFrame};
+use crate::call::event::{EchoVerdict, FrameFeatures, Generation, Output, SentFrame, TurnId};
 use crate::media::frame::PcmFrame;
 
 /// How much is kept.
@@ -21,6 +21,14 @@ pub enum Observe {
     Audio,
 }
 
+/// What the conversation is told of a block of reply audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub length: Duration,
+    /// How much of it is sound.
+    pub speech: Duration,
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observed {
@@ -30,8 +38,10 @@ pub enum Observed {
     HeardAudio { decoded: Box<[f32]>, pcm: Box<PcmFrame> },
     /// The user's audio held a telephone key.
     Key { key: char },
-    /// Reply audio was taken, this much of it, or not.
-    ReplyAudio { generation: Generation, taken: Option<Duration> },
+    /// Reply audio was taken, or not.
+    ReplyAudio { generation: Generation, taken: Option<Taken> },
+    /// The turn's model was asked, and answered this.
+    TurnJudged { turn: TurnId, probability: Option<f32> },
     /// The conversation's deadlines were handled.
     Deadlines,
     /// 20 ms of the agent left.

@@ -5,10 +5,11 @@ use std::future::{Future, pending};
 
 use super::session::{self, Machine};
 use super::{
-    Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio, channels,
+    Abilities, Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio,
+    channels,
 };
 use crate::agent::{BackendInput, PcmFrame};
-use crate::call::event::{BackendCommand, BackendEvent, Generation};
+use crate::call::event::{BackendCommand, BackendEvent, Generation, TurnId};
 use crate::limits::{BACKEND_EVENTS_WAITING_MAX, ECHO_FRAMES_MAX, WIDEBAND_HZ};
 use crate::time::SessionTime;
 
@@ -48,6 +49,10 @@ impl Backend for Echo {
         "echo"
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities { speculates: true, transcribes: false }
+    }
+
     fn open(&self, _call: CallContext) -> BackendSession {
         let (session, channels) = channels();
         tokio::spawn(session::run(Memory::new(&self.settings), channels));
@@ -59,6 +64,8 @@ impl Backend for Echo {
 struct Memory {
     silence_peak: u16,
     heard: VecDeque<PcmFrame>,
+    /// The turn that `heard` is of.
+    turn: Option<TurnId>,
     reply: Option<(Generation, VecDeque<PcmFrame>)>,
     events: VecDeque<BackendEvent>,
 }
@@ -69,6 +76,7 @@ impl Memory {
         Self {
             silence_peak: silence_peak as u16,
             heard: VecDeque::new(),
+            turn: None,
             reply: None,
             events: VecDeque::from([BackendEvent::Ready]),
         }
@@ -76,27 +84,35 @@ impl Memory {
 
     fn handle_command(&mut self, command: BackendCommand) {
         match command {
-            BackendCommand::UserSpeechStarted { .. } | BackendCommand::UserTurnDismissed { .. } => {
+            BackendCommand::UserSpeechStarted { turn } => {
+                self.turn = Some(turn);
+                self.heard.clear();
+            }
+            BackendCommand::UserTurnDismissed { turn } if self.turn == Some(turn) => {
+                self.turn = None;
                 self.heard.clear();
             }
             BackendCommand::UserTurnEnded { generation, .. } => {
-                let heard = self.take_voiced();
-                self.answer(generation, heard);
+                let voiced = self.take_voiced();
+                self.turn = None;
+                self.answer(generation, voiced);
             }
-            BackendCommand::UserText { generation, text, .. } => {
+            BackendCommand::UserText { generation, text, .. }
+            // It has no voice of its own: the text is shown and not spoken.
+            | BackendCommand::Say { generation, text } => {
                 self.answer(generation, VecDeque::new());
                 self.events.push_back(BackendEvent::ReplyText { generation, text });
             }
-            BackendCommand::Greet { generation }
-            | BackendCommand::Speak { generation }
-            | BackendCommand::Say { generation, .. } => {
+            BackendCommand::Greet { generation } | BackendCommand::Speak { generation } => {
                 self.answer(generation, VecDeque::new());
             }
             BackendCommand::Cancel { generation, .. } => {
                 self.reply.take_if(|(current, _)| *current == generation);
             }
+            // Its answer takes no time: there is nothing to make ahead.
             BackendCommand::Speculate { .. }
             | BackendCommand::Withdraw { .. }
+            | BackendCommand::UserTurnDismissed { .. }
             | BackendCommand::Played { .. }
             | BackendCommand::ToolResult { .. }
             | BackendCommand::Measured(_) => {}

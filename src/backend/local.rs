@@ -32,7 +32,8 @@ use self::model::Model;
 use self::mouth::Mouth;
 use self::talk::{Brain, Talk};
 use super::session;
-use super::{Backend, BackendError, BackendSession, CallContext, channels};
+use super::{Abilities, Backend, BackendError, BackendSession, CallContext, channels};
+use crate::limits::WIDEBAND_HZ;
 
 pub use self::flite::Voice;
 pub use self::model::LlmSettings;
@@ -113,9 +114,40 @@ impl Local {
     }
 }
 
+/// Speaks a text once, as mono at [`WIDEBAND_HZ`], for what a server says by itself. Silence at its
+/// beginning is left out. More than `samples_max` samples are an error.
+pub fn synthesise(
+    voice: Voice,
+    pace: f32,
+    text: &str,
+    samples_max: usize,
+) -> Result<Vec<i16>, BackendError> {
+    let flite = Flite::load(voice)?;
+    let mut pcm = Vec::new();
+    let mut take = |block: &[i16]| {
+        pcm.extend_from_slice(block);
+        pcm.len() <= samples_max + WIDEBAND_HZ as usize
+    };
+    flite.speak(text, pace, &mut take).map_err(|error| BackendError::Invalid {
+        problem: format!("the synthesiser cannot speak this text ({error:?})"),
+    })?;
+    let spoken = mouth::without_lead(&pcm);
+    if spoken.is_empty() || spoken.len() > samples_max {
+        let (ms, ms_max) = (spoken.len() / 16, samples_max / 16);
+        let problem =
+            format!("expected a text that takes 1 to {ms_max} ms to say, received {ms} ms");
+        return Err(BackendError::Invalid { problem });
+    }
+    Ok(spoken.to_vec())
+}
+
 impl Backend for Local {
     fn name(&self) -> &'static str {
         "local"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities { speculates: true, transcribes: true }
     }
 
     fn open(&self, call: CallContext) -> BackendSession {

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::session::{self, Machine};
+use super::wav;
 use super::{
-    Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio, channels,
+    Abilities, Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio,
+    channels,
 };
 use crate::agent::BackendInput;
 use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SCRIPT_WAV_SAMPLES_MAX, YAML_BYTES_MAX};
 use crate::script::player::{Act, Player};
-use crate::script::{self, Script};
+use crate::script::{self, Script, Step, Turn};
 use crate::time::SessionTime;
 
 /// What can be set of the scripted backend.
@@ -51,6 +53,14 @@ impl Scripted {
 impl Backend for Scripted {
     fn name(&self) -> &'static str {
         "scripted"
+    }
+
+    fn abilities(&self) -> Abilities {
+        let hears = |turn: &Turn| {
+            let transcribes = |step: &Step| matches!(step, Step::UserPartial(_));
+            turn.hears.is_some() || turn.steps.iter().any(transcribes)
+        };
+        Abilities { speculates: true, transcribes: self.script.turns.iter().any(hears) }
     }
 
     fn open(&self, _call: CallContext) -> BackendSession {
@@ -111,29 +121,15 @@ impl Machine for Scene {
 fn load_clips(script: &Script, folder: &Path) -> Result<Arc<[Vec<i16>]>, BackendError> {
     let mut clips = Vec::new();
     let mut samples_left = SCRIPT_WAV_SAMPLES_MAX;
-    for wav in &script.wavs {
-        let path = folder.join(&wav.path);
+    for file in &script.wavs {
+        let path = folder.join(&file.path);
         let refuse = |error: String| BackendError::Unreadable {
             path: path.clone(),
-            error: format!("{error} (named in line {} of the script)", wav.at.line),
+            error: format!("{error} (named in line {} of the script)", file.at.line),
         };
-        let reader = hound::WavReader::open(&path).map_err(|error| refuse(error.to_string()))?;
-        let spec = reader.spec();
-        let is_int16 = spec.sample_format == hound::SampleFormat::Int && spec.bits_per_sample == 16;
-        if !is_int16 || spec.channels != 1 || spec.sample_rate != script.sample_rate_hz {
-            let (bits, channels, rate_hz) = (spec.bits_per_sample, spec.channels, spec.sample_rate);
-            let wanted_hz = script.sample_rate_hz;
-            return Err(refuse(format!(
-                "expected 16 bit, 1 channel, {wanted_hz} Hz as the script says, received {bits} \
-                 bit, {channels} channels, {rate_hz} Hz; convert it, or set sample_rate_hz"
-            )));
-        }
-        let count = reader.len() as usize;
-        samples_left = samples_left
-            .checked_sub(count)
-            .ok_or_else(|| refuse(format!("recordings exceed {SCRIPT_WAV_SAMPLES_MAX} samples")))?;
-        let samples: Result<Vec<i16>, _> = reader.into_samples::<i16>().collect();
-        clips.push(samples.map_err(|error| refuse(error.to_string()))?);
+        let recording = wav::read(&path, &[script.sample_rate_hz], samples_left).map_err(refuse)?;
+        samples_left -= recording.pcm.len();
+        clips.push(recording.pcm);
     }
     Ok(clips.into())
 }

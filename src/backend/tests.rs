@@ -175,6 +175,137 @@ async fn cancelling_another_reply_changes_nothing() {
     }
 }
 
+fn began(n: u32) -> BackendInput {
+    BackendInput::Command(BackendCommand::UserSpeechStarted { turn: TurnId(n) })
+}
+
+/// Half a second of sound in turn `n`, which is begun and not ended.
+fn sound(n: u32) -> Vec<BackendInput> {
+    speak(n).into_iter().take(26).collect()
+}
+
+fn speculate(turn: u32, generation: u32) -> BackendInput {
+    let (turn, generation) = (TurnId(turn), Generation(generation));
+    BackendInput::Command(BackendCommand::Speculate { turn, generation })
+}
+
+fn withdraw(turn: u32, generation: u32) -> BackendInput {
+    let (turn, generation) = (TurnId(turn), Generation(generation));
+    BackendInput::Command(BackendCommand::Withdraw { turn, generation })
+}
+
+/// Everything up to the end of reply `n`.
+async fn all_until_finished(session: &mut BackendSession, n: u32) -> Vec<BackendOutput> {
+    let mut seen = Vec::new();
+    loop {
+        let next = within(session.output.recv()).await.expect("the session lives");
+        let is_last = matches!(&next, BackendOutput::Event(event) if finished(n)(event));
+        seen.push(next);
+        if is_last {
+            return seen;
+        }
+    }
+}
+
+fn count(seen: &[BackendOutput], is_it: impl Fn(&BackendEvent) -> bool) -> usize {
+    let is_it = |output: &&BackendOutput| matches!(output, BackendOutput::Event(it) if is_it(it));
+    seen.iter().filter(is_it).count()
+}
+
+/// The text and the samples of reply `n`.
+fn content(seen: &[BackendOutput], n: u32) -> (Vec<String>, Vec<i16>) {
+    let (mut texts, mut samples) = (Vec::new(), Vec::new());
+    for output in seen {
+        match output {
+            BackendOutput::Event(BackendEvent::ReplyText { generation, text })
+                if generation.0 == n =>
+            {
+                texts.push(text.clone());
+            }
+            BackendOutput::Audio(block) if block.generation.0 == n => samples.extend(&block.pcm),
+            _ => {}
+        }
+    }
+    (texts, samples)
+}
+
+#[tokio::test]
+async fn a_backchannel_does_not_touch_the_reply_and_is_forgotten() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let mut session = subject.backend.open(context());
+        send(&session, (subject.ask)(1)).await;
+        read_until(&mut session, started(1)).await;
+        send(&session, sound(2)).await;
+        let dismissed = BackendCommand::UserTurnDismissed { turn: TurnId(2) };
+        send(&session, vec![BackendInput::Command(dismissed)]).await;
+        let seen = all_until_finished(&mut session, 1).await;
+        assert!(content(&seen, 1).1.len() > 16_000, "{name}: the reply was cut short");
+        let of_two = |event: &BackendEvent| {
+            let two = TurnId(2);
+            matches!(event, BackendEvent::UserTranscript { turn, is_final: true, .. } if *turn == two)
+        };
+        assert_eq!(count(&seen, of_two), 0, "{name} transcribes what was no turn");
+        // The next turn holds nothing of it.
+        send(&session, vec![began(3), ended(3)]).await;
+        let seen = all_until_finished(&mut session, 3).await;
+        assert_eq!(count(&seen, started(3)), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_answer_leaves_no_trace() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let mut plain = subject.backend.open(context());
+        send(&plain, [sound(1), vec![ended(3)]].concat()).await;
+        let expected = content(&all_until_finished(&mut plain, 3).await, 3);
+
+        let mut session = subject.backend.open(context());
+        let interlude = vec![speculate(1, 1), withdraw(1, 1), speculate(1, 2), withdraw(1, 2)];
+        send(&session, [sound(1), interlude, vec![ended(3)]].concat()).await;
+        let seen = all_until_finished(&mut session, 3).await;
+        let (texts, samples) = content(&seen, 3);
+        assert_eq!(texts, expected.0, "{name} answers otherwise");
+        // The local voice's breath is noise, which is never the same.
+        assert!(name == "local" || samples == expected.1, "{name} sounds otherwise");
+        assert_eq!(count(&seen, started(3)), 1, "{name}");
+        assert_eq!(count(&seen, finished(1)) + count(&seen, finished(2)), 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_made_ahead_is_given_once() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let mut session = subject.backend.open(context());
+        send(&session, [sound(1), vec![speculate(1, 1), ended(1)]].concat()).await;
+        let seen = all_until_finished(&mut session, 1).await;
+        assert_eq!(count(&seen, started(1)), 1, "{name}");
+        assert!(!content(&seen, 1).1.is_empty(), "{name}");
+        // And nothing of it comes again.
+        send(&session, [sound(2), vec![ended(2)]].concat()).await;
+        let seen = all_until_finished(&mut session, 2).await;
+        assert_eq!(count(&seen, started(1)) + count(&seen, finished(1)), 0, "{name}");
+        assert_eq!(content(&seen, 1).1, Vec::<i16>::new(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_given_text_is_said_word_for_word() {
+    for subject in subjects() {
+        let name = subject.backend.name();
+        let mut session = subject.backend.open(context());
+        let (generation, text) = (Generation(1), "Are you still there?".to_owned());
+        let say = BackendCommand::Say { generation, text: text.clone() };
+        send(&session, vec![BackendInput::Command(say)]).await;
+        let (texts, samples) = content(&all_until_finished(&mut session, 1).await, 1);
+        assert_eq!(texts, [text], "{name}");
+        // An echo has no voice of its own.
+        assert_eq!(samples.is_empty(), name == "echo", "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_that_stopped_reading_fills_its_own_queue() {
     for subject in subjects() {

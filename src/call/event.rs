@@ -45,8 +45,11 @@ pub enum Disposition {
     Forward,
     /// Send as much silence instead: the backend needs a stream without a gap.
     ForwardSilence,
-    /// Keep it in the held ring; [`Output::ReleaseHeld`] sends it on later, in order.
+    /// Keep it in the held ring as pre-roll, the last half second; [`Output::ReleaseHeld`] sends it on
+    /// later, in order.
     Hold,
+    /// Keep all of it, as far as the ring goes: the user is speaking and it is not decided to whom.
+    HoldAll,
     /// Forget it: the user is muted.
     Drop,
 }
@@ -430,6 +433,11 @@ pub enum Output {
     /// Send the held user audio to the backend, oldest first, before anything that follows.
     ReleaseHeld,
     Downlink(DownlinkCommand),
+    /// Ask the turn's model whether the user's turn is over, by the sound up to here. Answered with
+    /// [`Call::handle_turn_judged`](crate::call::Call::handle_turn_judged).
+    JudgeTurn {
+        turn: TurnId,
+    },
     Client(ClientEvent),
     End(EndReason),
 }

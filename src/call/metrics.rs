@@ -46,6 +46,22 @@ impl TurnClock {
         self.last_voiced = at;
     }
 
+    /// The beginning of the first voiced frame.
+    pub const fn first_voiced(&self) -> SessionTime {
+        self.first_voiced
+    }
+
+    /// The end of the last voiced frame.
+    pub const fn last_voiced(&self) -> SessionTime {
+        self.last_voiced
+    }
+
+    /// The reply that was begun never was.
+    pub const fn forget_reply(&mut self) {
+        self.first_text = None;
+        self.first_audio = None;
+    }
+
     /// The turn was judged to be over.
     pub const fn note_endpoint(&mut self, at: SessionTime) {
         self.endpoint = Some(at);

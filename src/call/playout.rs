@@ -9,17 +9,37 @@
 //!
 //! heard <= sent <= queued, always: a client that claims to have played more is not believed.
 
+mod text;
+
 use std::time::Duration;
 
-use crate::call::event::{Heard, HeardSource, Playout};
-use crate::limits::REPLY_TEXT_CHARS_MAX;
+use crate::call::event::{Heard, HeardSource, Playout, WordTime};
+use crate::limits::SPEECH_PIECES_MAX;
 use crate::time::SessionTime;
+use text::Text;
 
-/// The time one character of text takes to say, for text whose audio is not complete: about 15
-/// characters a second, an ordinary English speaking rate.
-const SPEECH_PER_CHAR: Duration = Duration::from_millis(65);
 /// A playout report older than this no longer says where the client is.
 const REPORT_AGE_MAX: Duration = Duration::from_secs(2);
+
+/// How long audio takes from here to the user's ear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delay {
+    /// That long.
+    pub duration: Duration,
+    source: HeardSource,
+}
+
+impl Delay {
+    /// Nothing was measured yet.
+    pub const fn assumed(duration: Duration) -> Self {
+        Self { duration, source: HeardSource::Estimated }
+    }
+
+    /// The round trip was.
+    pub const fn measured(duration: Duration) -> Self {
+        Self { duration, source: HeardSource::RoundTrip }
+    }
+}
 
 /// The account of one reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +48,8 @@ pub struct Ledger {
     sent: Duration,
     last_sent: Option<SessionTime>,
     report: Option<Report>,
-    segments: Vec<Segment>,
-    text_chars: usize,
+    text: Text,
+    speech: SpeechMap,
     complete: bool,
 }
 
@@ -37,13 +57,6 @@ pub struct Ledger {
 struct Report {
     at: SessionTime,
     played: Duration,
-}
-
-/// Text, and where its audio begins within the reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Segment {
-    start: Duration,
-    text: String,
 }
 
 impl Ledger {
@@ -57,24 +70,26 @@ impl Ledger {
         self.sent
     }
 
-    /// Audio was handed to the downlink.
-    pub fn note_queued(&mut self, duration: Duration) {
+    /// Characters of its text.
+    pub const fn text_chars(&self) -> usize {
+        self.text.chars()
+    }
+
+    /// Audio was handed to the downlink, `speech` of which is sound and the rest pause.
+    pub fn note_queued(&mut self, duration: Duration, speech: Duration) {
         self.queued += duration;
+        self.speech.push(duration, speech.min(duration));
     }
 
     /// Text of the audio that follows. Text without audio between is one segment. Returns false if
     /// the reply has more text than is kept; the rest of it is not.
     pub fn note_text(&mut self, text: &str) -> bool {
-        let chars = text.chars().count();
-        if self.text_chars + chars > REPLY_TEXT_CHARS_MAX {
-            return false;
-        }
-        self.text_chars += chars;
-        match self.segments.last_mut() {
-            Some(segment) if segment.start == self.queued => append(&mut segment.text, text),
-            _ => self.segments.push(Segment { start: self.queued, text: text.trim().to_owned() }),
-        }
-        true
+        self.text.push(self.queued, text)
+    }
+
+    /// When words of the reply sound. Returns false for those that are not in order, or too many.
+    pub fn note_words(&mut self, words: Vec<WordTime>) -> bool {
+        self.text.push_words(words)
     }
 
     /// A frame left the host, with `behind` still queued behind it.
@@ -98,7 +113,7 @@ impl Ledger {
     }
 
     /// What the user has heard by `now`, if audio takes `delay` from here to the user's ear.
-    pub fn heard(&self, now: SessionTime, delay: Duration) -> Heard {
+    pub fn heard(&self, now: SessionTime, delay: Delay) -> Heard {
         let (duration, source) = match self.report {
             Some(report) if now.since(report.at) <= REPORT_AGE_MAX => {
                 // The client has played on since it reported.
@@ -107,19 +122,28 @@ impl Ledger {
             }
             report => {
                 let least = report.map_or(Duration::ZERO, |report| report.played);
-                (self.arrived(now, delay).max(least), HeardSource::Estimated)
+                (self.arrived(now, delay.duration).max(least), delay.source)
             }
         };
         Heard { duration, text: self.text_until(duration), source }
     }
 
     /// What the user will have heard when everything sent was played: nothing can stop it now.
-    pub fn heard_in_full(&self) -> Heard {
-        let source = match self.report {
-            Some(_) => HeardSource::Reported,
-            None => HeardSource::Estimated,
-        };
+    pub fn heard_in_full(&self, delay: Delay) -> Heard {
+        let source = if self.report.is_some() { HeardSource::Reported } else { delay.source };
         Heard { duration: self.sent, text: self.text_until(self.sent), source }
+    }
+
+    /// Whole words of the text of what was sent.
+    pub fn words_sent(&self) -> usize {
+        self.text_until(self.sent).split_whitespace().count()
+    }
+
+    /// Whether what was sent last belongs to a sentence that contains one of `phrases`.
+    pub fn is_in(&self, phrases: &[String]) -> bool {
+        let sentence = self.text.sentence_of_word(self.words_sent());
+        let sentence = sentence.to_lowercase();
+        phrases.iter().any(|phrase| sentence.contains(&phrase.to_lowercase()))
     }
 
     fn arrived(&self, now: SessionTime, delay: Duration) -> Duration {
@@ -128,76 +152,71 @@ impl Ledger {
     }
 
     fn text_until(&self, heard: Duration) -> String {
-        let mut text = String::new();
-        for (index, segment) in self.segments.iter().enumerate() {
-            if heard <= segment.start {
-                break;
+        let end = self.complete.then_some(self.queued);
+        self.text.until(heard, end, |position| self.speech.until(position))
+    }
+}
+
+/// How much of the audio up to a position is speech.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct SpeechMap {
+    pieces: Vec<Piece>,
+}
+
+/// A stretch of audio within which speech is spread evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    audio: Duration,
+    speech: Duration,
+}
+
+impl Piece {
+    const fn is_like(self, other: Self) -> bool {
+        (self.speech.is_zero() && other.speech.is_zero()) || (self.is_full() && other.is_full())
+    }
+
+    const fn is_full(self) -> bool {
+        self.speech.as_nanos() == self.audio.as_nanos()
+    }
+}
+
+impl SpeechMap {
+    fn push(&mut self, audio: Duration, speech: Duration) {
+        let is_full = self.pieces.len() == SPEECH_PIECES_MAX;
+        let piece = Piece { audio, speech };
+        match self.pieces.last_mut() {
+            Some(last) if is_full || last.is_like(piece) => {
+                last.audio += audio;
+                last.speech += speech;
             }
-            let length = self.segment_end(index).saturating_sub(segment.start);
-            let share = (heard - segment.start).div_duration_f64(length);
-            append(&mut text, cut_at_word(&segment.text, share));
+            _ => self.pieces.push(piece),
         }
-        text
     }
 
-    /// Where the audio of a segment ends. While more of it may come, not before a speaker would be
-    /// done with its text: a backend that delivers at the speed of speech has always sent all it has.
-    fn segment_end(&self, index: usize) -> Duration {
-        let spoken = |text: &str| SPEECH_PER_CHAR * text.chars().count() as u32;
-        match self.segments.get(index + 1) {
-            Some(next) => next.start,
-            None if self.complete => self.queued,
-            None => {
-                let segment = &self.segments[index];
-                self.queued.max(segment.start + spoken(&segment.text))
+    fn until(&self, position: Duration) -> Duration {
+        let (mut speech, mut left) = (Duration::ZERO, position);
+        for piece in &self.pieces {
+            if left < piece.audio {
+                return speech + piece.speech.mul_f64(left.div_duration_f64(piece.audio));
             }
+            speech += piece.speech;
+            left -= piece.audio;
         }
+        speech
     }
-}
-
-/// Joins two pieces of text with one space, or with none where the second continues a script that
-/// is written without.
-fn append(text: &mut String, more: &str) {
-    let more = more.trim();
-    let joins = |character: Option<char>| character.is_none_or(is_word_by_itself);
-    if !more.is_empty() && !joins(text.chars().next_back()) && !joins(more.chars().next()) {
-        text.push(' ');
-    }
-    text.push_str(more);
-}
-
-/// The longest run of whole words within the first `share` (0 to 1) of `text`.
-fn cut_at_word(text: &str, share: f64) -> &str {
-    if share >= 1.0 {
-        return text;
-    }
-    let chars = text.chars().count();
-    let kept = (share * chars as f64) as usize;
-    let mut end = 0;
-    for (start, character) in text.char_indices().take(kept) {
-        let after = start + character.len_utf8();
-        let next = text[after..].chars().next();
-        let ends_word = next.is_none_or(|next| next.is_whitespace() || is_word_by_itself(next));
-        if ends_word || is_word_by_itself(character) {
-            end = after;
-        }
-    }
-    text[..end].trim_end()
-}
-
-/// Chinese and Japanese are written without spaces; a cut between any two characters will do.
-const fn is_word_by_itself(character: char) -> bool {
-    matches!(character, '\u{2E80}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::call::event::Generation;
+    use crate::limits::REPLY_TEXT_CHARS_MAX;
 
     const fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
     }
+
+    const DELAY: Delay = Delay::assumed(ms(120));
 
     const fn at(millis: u64) -> SessionTime {
         SessionTime::from_millis(millis)
@@ -212,9 +231,9 @@ mod tests {
     fn ledger(sent_ms: u64) -> Ledger {
         let mut ledger = Ledger::default();
         ledger.note_text("one two three four five");
-        ledger.note_queued(ms(1_000));
+        ledger.note_queued(ms(1_000), ms(1_000));
         ledger.note_text("six seven");
-        ledger.note_queued(ms(1_000));
+        ledger.note_queued(ms(1_000), ms(1_000));
         ledger.note_complete();
         ledger.note_sent(at(10_000), ms(2_000 - sent_ms));
         ledger
@@ -234,19 +253,19 @@ mod tests {
             (1_340, "one two three four five six"),
             (2_000, "one two three four five six seven"),
         ] {
-            assert_eq!(ledger(sent_ms).heard_in_full().text, text, "after {sent_ms} ms");
+            assert_eq!(ledger(sent_ms).heard_in_full(DELAY).text, text, "after {sent_ms} ms");
         }
     }
 
     #[test]
     fn without_reports_heard_is_sent_less_what_is_on_its_way() {
-        let heard = ledger(500).heard(at(10_000), ms(120));
+        let heard = ledger(500).heard(at(10_000), DELAY);
         assert_eq!((heard.duration, heard.source), (ms(380), HeardSource::Estimated));
-        let heard = ledger(500).heard(at(10_050), ms(120));
+        let heard = ledger(500).heard(at(10_050), DELAY);
         assert_eq!(heard.duration, ms(430), "what was on its way arrives");
-        let heard = ledger(500).heard(at(11_000), ms(120));
+        let heard = ledger(500).heard(at(11_000), DELAY);
         assert_eq!(heard.duration, ms(500), "no more than was sent");
-        let heard = ledger(60).heard(at(10_000), ms(120));
+        let heard = ledger(60).heard(at(10_000), DELAY);
         assert_eq!(heard.duration, ms(0));
     }
 
@@ -254,22 +273,22 @@ mod tests {
     fn reports_are_believed_up_to_what_was_sent() {
         let mut ledger = ledger(500);
         assert!(ledger.note_report(at(10_000), &report(ms(300))));
-        let heard = ledger.heard(at(10_100), ms(120));
+        let heard = ledger.heard(at(10_100), DELAY);
         assert_eq!((heard.duration, heard.source), (ms(400), HeardSource::Reported));
-        assert_eq!(ledger.heard(at(10_900), ms(120)).duration, ms(500), "capped by sent");
+        assert_eq!(ledger.heard(at(10_900), DELAY).duration, ms(500), "capped by sent");
         assert!(ledger.note_report(at(10_100), &report(ms(100))), "going back is no lie");
-        assert_eq!(ledger.heard(at(10_100), ms(120)).duration, ms(300), "but changes nothing");
+        assert_eq!(ledger.heard(at(10_100), DELAY).duration, ms(300), "but changes nothing");
         assert!(!ledger.note_report(at(10_100), &report(ms(9_000))), "more than was sent");
-        assert_eq!(ledger.heard(at(10_100), ms(120)).duration, ms(500));
+        assert_eq!(ledger.heard(at(10_100), DELAY).duration, ms(500));
         ledger.note_sent(at(10_100), Duration::ZERO);
-        assert_eq!(ledger.heard(at(10_100), ms(120)).duration, ms(500), "nor later on");
+        assert_eq!(ledger.heard(at(10_100), DELAY).duration, ms(500), "nor later on");
     }
 
     #[test]
     fn an_old_report_is_only_a_lower_bound() {
         let mut ledger = ledger(500);
         ledger.note_report(at(7_000), &report(ms(450)));
-        let heard = ledger.heard(at(10_000), ms(120));
+        let heard = ledger.heard(at(10_000), DELAY);
         assert_eq!((heard.duration, heard.source), (ms(450), HeardSource::Estimated));
     }
 
@@ -277,11 +296,11 @@ mod tests {
     fn text_whose_audio_is_still_being_made_is_not_all_heard() {
         let mut ledger = Ledger::default();
         ledger.note_text("one two three four five");
-        ledger.note_queued(ms(500));
+        ledger.note_queued(ms(500), ms(500));
         ledger.note_sent(at(500), Duration::ZERO);
-        assert_eq!(ledger.heard_in_full().text, "one two");
+        assert_eq!(ledger.heard_in_full(DELAY).text, "one two");
         ledger.note_complete();
-        assert_eq!(ledger.heard_in_full().text, "one two three four five");
+        assert_eq!(ledger.heard_in_full(DELAY).text, "one two three four five");
     }
 
     #[test]
@@ -289,20 +308,11 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.note_text("Hello ");
         ledger.note_text("there.");
-        ledger.note_queued(ms(400));
+        ledger.note_queued(ms(400), ms(400));
         ledger.note_text("Never said.");
         ledger.note_complete();
         ledger.note_sent(at(400), Duration::ZERO);
-        assert_eq!(ledger.heard_in_full().text, "Hello there.");
-    }
-
-    #[test]
-    fn scripts_without_spaces_are_cut_between_characters() {
-        assert_eq!(cut_at_word("你好世界", 0.5), "你好");
-        assert_eq!(cut_at_word("naïve café", 0.55), "naïve");
-        let mut text = "你好".to_owned();
-        append(&mut text, "世界");
-        assert_eq!(text, "你好世界");
+        assert_eq!(ledger.heard_in_full(DELAY).text, "Hello there.");
     }
 
     #[test]
@@ -310,5 +320,55 @@ mod tests {
         let mut ledger = Ledger::default();
         assert!(ledger.note_text(&"x".repeat(REPLY_TEXT_CHARS_MAX)));
         assert!(!ledger.note_text("y"));
+    }
+
+    #[test]
+    fn text_is_spread_over_speech_and_not_over_pauses() {
+        let mut ledger = Ledger::default();
+        ledger.note_text("one two three four");
+        for (audio_ms, speech_ms) in [(500, 500), (500, 500), (4_000, 0), (1_000, 1_000)] {
+            ledger.note_queued(ms(audio_ms), ms(speech_ms));
+        }
+        ledger.note_complete();
+        for (sent_ms, text) in
+            [(500, "one"), (1_000, "one two"), (4_900, "one two"), (6_000, "one two three four")]
+        {
+            ledger.note_sent(at(10_000), ms(6_000 - sent_ms));
+            assert_eq!(ledger.heard_in_full(DELAY).text, text, "after {sent_ms} ms");
+        }
+    }
+
+    #[test]
+    fn word_times_say_what_was_heard_where_they_come() {
+        let word = |text: &str, start: u64, end: u64| {
+            let (start, end) = (ms(start), ms(end));
+            WordTime { text: text.to_owned(), start, end }
+        };
+        let mut ledger = ledger(300);
+        assert!(ledger.note_words(vec![word("one", 0, 100), word("two", 150, 400)]));
+        assert!(!ledger.note_words(vec![word("late", 300, 500)]), "not in order");
+        assert_eq!(ledger.heard_in_full(DELAY).text, "one two", "half of it was heard");
+        assert!(ledger.note_words(vec![word("three", 900, 1_900)]));
+        ledger.note_sent(at(10_000), ms(700));
+        assert_eq!(ledger.heard_in_full(DELAY).text, "one two");
+        ledger.note_sent(at(10_000), ms(550));
+        assert_eq!(ledger.heard_in_full(DELAY).text, "one two three");
+    }
+
+    #[test]
+    fn a_sentence_is_found_by_what_was_sent_of_it() {
+        let mut ledger = Ledger::default();
+        ledger.note_text("Hello. This call is recorded, as the law demands. And now?");
+        ledger.note_queued(ms(1_000), ms(1_000));
+        ledger.note_complete();
+        let phrases = ["IS RECORDED".to_owned()];
+        let protected: Vec<bool> = (0..=10)
+            .map(|tenth| {
+                ledger.note_sent(at(1_000), ms(1_000 - tenth * 100));
+                ledger.is_in(&phrases)
+            })
+            .collect();
+        let within: Vec<usize> = (0..=10).filter(|tenth| protected[*tenth]).collect();
+        assert_eq!(within, (2..=8).collect::<Vec<_>>(), "{protected:?}");
     }
 }

@@ -90,18 +90,55 @@ impl Default for SpeechSettings {
     }
 }
 
+/// How it is decided that the user's turn is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum EndpointStrategy {
+    /// After this much silence, counted from the end of the last voiced frame, whoever speaks and
+    /// whatever was said. 100 ms to 5 s. Short answers sooner and cuts off who pauses to think: people
+    /// pause 200 to 500 ms within a sentence.
+    Silence(Duration),
+    /// By how the speech ends and by how long this user is used to pausing.
+    Adaptive,
+    /// By a model that is asked about the sound of each pause, in place of how the speech ends. The
+    /// probability at which a turn is as likely over as not, 0.05 to 0.95, default 0.5.
+    Semantic { threshold: f32 },
+    /// The backend says so. After [`EndpointSettings::BACKSTOP`] of silence it is over anyway.
+    Backend,
+}
+
 /// When the user's turn is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointSettings {
-    /// Silence that ends a turn, counted from the end of the last voiced frame. Short answers
-    /// sooner and cuts off who pauses to think: people pause 200 to 500 ms within a sentence.
-    /// 100 ms to 5 s, default 600 ms.
-    pub silence: Duration,
+    /// How it is decided. Default: adaptive.
+    pub strategy: EndpointStrategy,
+    /// The least silence that ends a turn, where it is not fixed. 100 ms to 2 s, default 200 ms.
+    pub min: Duration,
+    /// The most silence that a turn survives, where it is not fixed. `min` to 5 s, default 3 s.
+    pub max: Duration,
+    /// Whether the backend may be started ahead on an end that is likely and not yet certain. Only the
+    /// adaptive and semantic strategies know such ends. Default: no.
+    pub speculate: bool,
+}
+
+impl EndpointSettings {
+    /// Silence after which a turn that the backend should have ended is over: longer than any provider
+    /// waits, so that none is overruled, and short enough that a lost event does not end the call.
+    pub const BACKSTOP: Duration = Duration::from_secs(5);
+
+    /// The settings of a fixed silence.
+    pub fn silence(silence: Duration) -> Self {
+        Self { strategy: EndpointStrategy::Silence(silence), ..Self::default() }
+    }
 }
 
 impl Default for EndpointSettings {
     fn default() -> Self {
-        Self { silence: Duration::from_millis(600) }
+        Self {
+            strategy: EndpointStrategy::Adaptive,
+            min: Duration::from_millis(200),
+            max: Duration::from_secs(3),
+            speculate: false,
+        }
     }
 }
 

@@ -19,6 +19,13 @@ const STARTING_GAPS_MAX: u32 = 1;
 /// Concealed frames in a row that may carry speech on. Concealment fades within about as many.
 const CONCEALED_VOICE_MAX: u32 = 5;
 
+/// A frame this far below the speech before it is the end of a sound dying away, not speech: the faintest
+/// consonants lie some 30 dB below the loudest vowels. The voice model, which looks back over 100 ms and
+/// more, goes on calling it speech, and each frame of that is a later answer.
+const DYING_AWAY_DB: f32 = 35.0;
+/// How fast what was loud is forgotten, a frame: 5 dB a second.
+const LOUD_DECAY_DB: f32 = 0.1;
+
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpeechChange {
@@ -33,6 +40,8 @@ pub enum SpeechChange {
 pub struct Speech {
     settings: SpeechSettings,
     state: State,
+    /// The level of the loudest speech lately, in dBFS.
+    loud_dbfs: f32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +55,7 @@ enum State {
 impl Speech {
     /// A detector that has heard nothing.
     pub const fn new(settings: SpeechSettings) -> Self {
-        Self { settings, state: State::Quiet }
+        Self { settings, state: State::Quiet, loud_dbfs: f32::NEG_INFINITY }
     }
 
     /// Takes one frame into account.
@@ -54,7 +63,7 @@ impl Speech {
         let is_own = echo == EchoVerdict::Certain;
         let holds = |threshold| !is_own && self.holds_voice(frame, threshold);
         let begins = holds(self.settings.start_threshold) && !frame.concealed;
-        let continues = holds(self.settings.stop_threshold);
+        let continues = holds(self.settings.stop_threshold) && !self.is_dying_away(frame);
         match self.state {
             State::Quiet if begins => self.confirm_or_speak(frame, frame.at - FRAME, 1, 0),
             State::Quiet => None,
@@ -69,7 +78,7 @@ impl Speech {
             State::Speaking { last, concealed } => {
                 self.step_speaking(frame, continues, last, concealed)
             }
-            State::Stopping { .. } if begins => {
+            State::Stopping { .. } if begins && continues => {
                 self.state = State::Speaking { last: frame.at, concealed: 0 };
                 None
             }
@@ -94,6 +103,15 @@ impl Speech {
     /// Forgets that anybody spoke. Who goes on speaking is believed anew.
     pub const fn reset(&mut self) {
         self.state = State::Quiet;
+    }
+
+    /// Whether the frame is too low to belong to the speech before it, which it otherwise adds to.
+    fn is_dying_away(&mut self, frame: &FrameFeatures) -> bool {
+        let is_low = frame.level_dbfs < self.loud_dbfs - DYING_AWAY_DB;
+        let is_speech = !frame.concealed && frame.voice >= self.settings.start_threshold;
+        let level_dbfs = if is_speech { frame.level_dbfs } else { f32::NEG_INFINITY };
+        self.loud_dbfs = (self.loud_dbfs - LOUD_DECAY_DB).max(level_dbfs);
+        is_low
     }
 
     fn holds_voice(&self, frame: &FrameFeatures, threshold: f32) -> bool {
@@ -164,7 +182,7 @@ mod tests {
     }
 
     /// One character per frame: `v` voice, `.` silence, `-` between the thresholds, `c` concealed
-    /// voice, `s` concealed silence, `e` certain echo, `l` likely echo, `q` voice below the floor.
+    /// voice, `s` concealed silence, `e` certain echo, `l` likely echo, `q` voice below the floor, `t` low voice.
     fn frame(kind: char, at: SessionTime) -> (FrameFeatures, EchoVerdict) {
         let voice = match kind {
             '.' | 's' => 0.0,
@@ -176,7 +194,11 @@ mod tests {
             'l' => EchoVerdict::Likely,
             _ => EchoVerdict::Clear,
         };
-        let level_dbfs = if kind == 'q' { -80.0 } else { -20.0 };
+        let level_dbfs = match kind {
+            'q' => -80.0,
+            't' => -60.0,
+            _ => -20.0,
+        };
         let concealed = matches!(kind, 'c' | 's');
         let (pitch_hz, none) = (None, EchoEvidence::NONE);
         (FrameFeatures { at, voice, level_dbfs, pitch_hz, echo: none, concealed }, echo)
@@ -223,6 +245,8 @@ mod tests {
             ("vvveeeeee", "+0@3 -3@8", "nor does it continue the user's"),
             ("llll.....", "+0@3 -4@9", "what may be echo may be the user"),
             ("vvvqqqqq", "+0@3 -3@8", "the detector's tail over silence is silence"),
+            ("vvvttttt", "+0@3 -3@8", "so is its tail over a sound that dies away"),
+            ("tttttvvv", "+0@3", "who speaks low is heard all the same"),
         ] {
             assert_eq!(changes(frames), expected, "{frames}: {why}");
         }

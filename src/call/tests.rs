@@ -2,16 +2,23 @@
 //! exact times.
 
 mod every_event;
+mod interruptions;
 mod rows;
 
 use std::time::Duration;
 
 use super::event::*;
-use super::settings::CallSettings;
+use super::settings::{CallSettings, EndpointSettings};
 use super::trace::Trace;
 use super::{Call, Timer};
 use crate::limits::FRAME;
 use crate::time::SessionTime;
+
+/// Turns end after 600 ms of silence: the rows count it.
+pub(super) fn fixed_silence() -> CallSettings {
+    let endpoint = EndpointSettings::silence(Duration::from_millis(600));
+    CallSettings { endpoint, ..CallSettings::default() }
+}
 
 /// A call that is driven frame by frame.
 pub(super) struct Rig {
@@ -29,7 +36,11 @@ impl Rig {
 
     /// A call whose agent waits to be spoken to, with its backend ready.
     pub(super) fn silent() -> Self {
-        let mut rig = Self::new(CallSettings { greet: false, ..CallSettings::default() });
+        Self::silent_with(CallSettings { greet: false, ..fixed_silence() })
+    }
+
+    pub(super) fn silent_with(settings: CallSettings) -> Self {
+        let mut rig = Self::new(settings);
         rig.call.handle_connected(rig.now);
         rig.backend(BackendEvent::Ready);
         rig
@@ -96,7 +107,8 @@ impl Rig {
         let generation = Generation(generation);
         self.act(|call, now| {
             if call.admits(generation) {
-                call.handle_reply_audio(now, generation, Duration::from_millis(millis));
+                let duration = Duration::from_millis(millis);
+                call.handle_reply_audio(now, generation, duration, duration);
             }
         });
     }
@@ -141,7 +153,7 @@ impl Rig {
             FloorState::Settling => is_armed(Timer::Turn) && is_armed(Timer::Endpoint),
             FloorState::Thinking => is_armed(Timer::Reply) || is_armed(Timer::BackendSetup),
             FloorState::Agent => is_armed(Timer::Stall),
-            FloorState::Contested | FloorState::Yielding => false,
+            FloorState::Contested | FloorState::Yielding => is_armed(Timer::Contest),
         };
         assert!(waits, "{} can wait for ever", self.state());
         if self.state() == "closing" {

@@ -43,6 +43,7 @@ impl Trace {
             Output::Backend(command) => self.command(at, command),
             Output::ReleaseHeld => self.note(at, "  release-held"),
             Output::Downlink(command) => self.downlink(at, *command),
+            Output::JudgeTurn { turn } => self.note(at, &format!("  judge {turn}")),
             Output::Client(event) => self.client(at, event),
             Output::End(reason) => self.end(at, reason),
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::agents;
+use super::agents::{self, ClipSources, Sources};
 use crate::agent::AgentSettings;
+use crate::call::settings::EndpointStrategy;
 use crate::yaml::{self, Errors};
 
 /// A small YAML document, by key.
@@ -31,11 +32,25 @@ pub fn overlay(settings: &AgentSettings, sets: &[String]) -> Result<AgentSetting
     };
     let document = yaml::parse(&text).map_err(listed)?;
     let mut errors = Errors::new();
-    let mut settings = settings.clone();
+    let (recorded, mut settings) = (settings, settings.clone());
     if let Some(mut fields) = document.root().fields(&mut errors, &agents::SETTINGS) {
-        agents::settings(&mut fields, &mut settings);
+        // A clip of any language is refused below, and what the backend can is recorded.
+        let sources = Sources { folder: None, ends_turns: true, is_english: true };
+        let (_, clips) = agents::settings(&mut fields, &mut settings, &sources);
+        if clips != ClipSources::default() {
+            fields.refuse("wait", "a replay has the clips of its recording and no others");
+        }
+        if asks_model(&settings) && !asks_model(recorded) {
+            let problem = "the model was not asked in the recorded call, so that its answers are not \
+                           known; expected `silence` or `adaptive`";
+            fields.refuse("turn", problem);
+        }
     }
     errors.into_result(settings).map_err(listed)
+}
+
+const fn asks_model(settings: &AgentSettings) -> bool {
+    matches!(settings.call.endpoint.strategy, EndpointStrategy::Semantic { .. })
 }
 
 fn insert(
@@ -82,6 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::call::settings::{EndpointSettings, InterruptionPolicy};
 
     fn laid_over(sets: &[&str]) -> Result<AgentSettings, String> {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -92,9 +108,37 @@ mod tests {
     fn keys_of_the_configuration_change_only_what_they_name() {
         let settings = laid_over(&["turn.silence_ms=400", "speech.start_threshold = 0.7"]);
         let mut expected = AgentSettings::default();
-        expected.call.endpoint.silence = Duration::from_millis(400);
+        expected.call.endpoint = EndpointSettings::silence(Duration::from_millis(400));
         expected.call.speech.start_threshold = 0.7;
         assert_eq!(settings, Ok(expected));
+    }
+
+    #[test]
+    fn what_is_not_named_stays_as_it_was_recorded() {
+        let mut recorded = AgentSettings::default();
+        let call = &mut recorded.call;
+        call.endpoint = EndpointSettings::silence(Duration::from_millis(700));
+        call.interruption.policy = InterruptionPolicy::Words(3);
+        call.interruption.protected = vec!["legal".to_owned()];
+        call.wait.filler = Some(Duration::from_secs(2));
+        call.idle.after = Some(Duration::from_secs(9));
+        call.idle.prompts = vec!["Hello?".to_owned()];
+        let sets = [
+            "turn.reply_timeout_ms=9000",
+            "interruption.first_words=2",
+            "wait.filler_after_ms=1500",
+            "idle.hang_up=true",
+        ];
+        let mut expected = recorded.clone();
+        expected.call.reply_timeout = Duration::from_secs(9);
+        expected.call.interruption.first_words = 2;
+        expected.call.wait.filler = Some(Duration::from_millis(1_500));
+        expected.call.idle.hang_up = true;
+        assert_eq!(overlay(&recorded, &sets.map(str::to_owned)), Ok(expected));
+        let semantic = EndpointStrategy::Semantic { threshold: 0.4 };
+        recorded.call.endpoint.strategy = semantic;
+        let other = overlay(&recorded, &["turn.endpoint.max_ms=2000".to_owned()]);
+        assert_eq!(other.map(|settings| settings.call.endpoint.strategy), Ok(semantic));
     }
 
     #[test]
@@ -103,6 +147,8 @@ mod tests {
             ("turn.silence_ms", "expected KEY=VALUE"),
             ("turn.silence_ms=9", "turn.silence_ms: expected milliseconds from 100 to 5000"),
             ("turn.silense_ms=400", "did you mean `silence_ms`"),
+            ("turn.endpoint.strategy=semantic", "needs `model: FILE`"),
+            ("wait.apology.text=Oh.", "wait: a replay has the clips of its recording"),
             ("persona=rude", "persona: unknown key"),
             ("a b=1", "expected a key such as turn.silence_ms"),
         ];

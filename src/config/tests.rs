@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::call::settings::{EndpointSettings, EndpointStrategy};
 
 fn parse(text: &str) -> Result<Config, Vec<YamlError>> {
     Config::parse(text, None, &Environment::of(&[("TURN_SECRET", "s3cret")]))
@@ -76,7 +77,8 @@ fn the_command_line_overrides_the_default_agent() {
     let config = load(overrides, &[]).expect("they fit");
     let agent = &config.agents[&config.default_agent];
     assert_eq!(agent.backend.name(), "scripted");
-    assert_eq!(agent.settings.call.endpoint.silence, Duration::from_millis(200));
+    let silence = EndpointSettings::silence(Duration::from_millis(200));
+    assert_eq!(agent.settings.call.endpoint, silence);
 }
 
 #[test]
@@ -123,4 +125,37 @@ fn media_sockets_follow_each_other_unless_placed() {
     assert_eq!(load(off, &[]).expect("they fit").media.tcp, None);
     let file = parse("media: {udp: '127.0.0.1:1', tcp: '127.0.0.1:2'}").expect("they fit");
     assert_eq!(file.media.tcp, Some(([127, 0, 0, 1], 2).into()));
+}
+
+#[test]
+fn how_turns_end_is_read_and_contradictions_are_refused() {
+    let of = |turn: &str| {
+        let text = format!("agents: {{a: {{backend: echo, turn: {turn}}}}}\ndefault_agent: a");
+        let config = parse(&text).map_err(|errors| errors[0].to_string())?;
+        let agent = &config.agents["a"];
+        Ok::<_, String>((agent.settings.call.endpoint.clone(), agent.turn_model.clone()))
+    };
+    let silence = EndpointSettings::silence(Duration::from_millis(300));
+    assert_eq!(of("{silence_ms: 300}"), Ok((silence.clone(), None)));
+    assert_eq!(of("{endpoint: {strategy: silence, silence_ms: 300}}"), Ok((silence, None)));
+    assert_eq!(of("{}"), Ok((EndpointSettings::default(), None)));
+    let (semantic, model) =
+        of("{endpoint: {strategy: semantic, model: m.onnx, threshold: 0.7, speculate: true}}")
+            .expect("it is good");
+    assert_eq!(semantic.strategy, EndpointStrategy::Semantic { threshold: 0.7 });
+    assert!(semantic.speculate && model == Some(PathBuf::from("m.onnx")));
+    let refused = [
+        ("{silence_ms: 300, endpoint: {}}", "received both"),
+        ("{endpoint: {silence_ms: 300}}", "means nothing to the strategy `adaptive`"),
+        ("{endpoint: {strategy: silence, speculate: true}}", "means nothing to the strategy"),
+        ("{endpoint: {model: m.onnx}}", "means nothing to the strategy `adaptive`"),
+        ("{endpoint: {strategy: semantic}}", "needs `model: FILE`"),
+        ("{endpoint: {strategy: backend}}", "does not say when a turn is over"),
+        ("{endpoint: {min_ms: 900, max_ms: 300}}", "expected at least min_ms (900)"),
+        ("{endpoint: {strategy: clever}}", "expected"),
+    ];
+    for (turn, expected) in refused {
+        let error = of(turn).expect_err(turn);
+        assert!(error.contains(expected), "{turn}: {error}");
+    }
 }

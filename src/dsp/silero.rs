@@ -24,18 +24,16 @@
 //! Bound, preallocated tensors were considered and not taken: this binding copies inputs when they
 //! are bound, and a view of our own arrays costs nothing. What a run allocates is the runtime's own.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use ort::environment::Environment;
 use ort::inputs;
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use ort::value::{TensorElementType, TensorRef};
 
 use crate::dsp::level;
+use crate::dsp::onnx::{self, Expected, Kind, ModelError, Signature};
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
 use crate::limits::WIDEBAND_HZ;
 
@@ -47,51 +45,34 @@ const INPUT_SAMPLES: usize = CONTEXT_SAMPLES + WINDOW_SAMPLES;
 const STATE_SHAPE: [usize; 3] = [2, 1, 128];
 const STATE_NUMBERS: usize = STATE_SHAPE[0] * STATE_SHAPE[1] * STATE_SHAPE[2];
 
-/// Why the model could not be loaded.
-#[derive(Debug)]
-pub enum VadError {
-    /// A file is not there.
-    Missing { what: &'static str, path: PathBuf },
-    /// The file is there, but is not a library of the runtime that can be used.
-    Runtime { path: PathBuf, message: String },
-    /// The file is there, but is not a model that the runtime can use.
-    Model { path: PathBuf, message: String },
-    /// The model has other inputs or outputs than Silero v6 at 16 kHz has.
-    Signature { path: PathBuf, expected: &'static str, found: String },
-}
-
-impl fmt::Display for VadError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { what, path } => {
-                write!(
-                    formatter,
-                    "{what} is missing at {}; `./run --setup` gets it",
-                    path.display()
-                )
-            }
-            Self::Runtime { path, message } => write!(
-                formatter,
-                "{} is not a usable ONNX Runtime library ({message}); \
-                 `./run --setup` gets the right one",
-                path.display()
-            ),
-            Self::Model { path, message } => write!(
-                formatter,
-                "{} is not a usable voice model ({message}); `./run --setup` gets the right one",
-                path.display()
-            ),
-            Self::Signature { path, expected, found } => write!(
-                formatter,
-                "{} is not Silero VAD v6 at 16 kHz: it should have {expected}, and has {found}; \
-                 `./run --setup` gets the right one",
-                path.display()
-            ),
-        }
+const KIND: Kind = Kind {
+    role: "voice model",
+    name: "Silero VAD v6 at 16 kHz",
+    advice: "`./run --setup` gets the right one",
+};
+const SIGNATURE: Signature = {
+    const fn of(
+        name: &'static str,
+        element: TensorElementType,
+        shape: &'static [i64],
+        shown: &'static str,
+    ) -> Expected {
+        Expected { name: Some(name), element, shape, shown }
     }
-}
-
-impl std::error::Error for VadError {}
+    const FLOAT: TensorElementType = TensorElementType::Float32;
+    Signature {
+        inputs: &[
+            of("input", FLOAT, &[1, INPUT_SAMPLES as i64], "an input `input` [1, 576] f32"),
+            of("state", FLOAT, &[2, 1, 128], "an input `state` [2, 1, 128] f32"),
+            of("sr", TensorElementType::Int64, &[], "an input `sr` [] i64"),
+        ],
+        inputs_shown: "three inputs",
+        outputs: &[
+            of("output", FLOAT, &[1, 1], "an output `output` [1, 1] f32"),
+            of("stateN", FLOAT, &[2, 1, 128], "an output `stateN` [2, 1, 128] f32"),
+        ],
+    }
+};
 
 /// The model, loaded once for the process and shared by its calls.
 #[derive(Clone, Debug)]
@@ -122,7 +103,7 @@ impl SileroModel {
 
     /// Loads the runtime (once for the process: a second path must exist, but is not loaded) and the
     /// model, and runs it once.
-    pub fn load(onnxruntime: &Path, model: &Path) -> Result<Self, VadError> {
+    pub fn load(onnxruntime: &Path, model: &Path) -> Result<Self, ModelError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::load_sessions(onnxruntime, model, cores)
     }
@@ -132,15 +113,9 @@ impl SileroModel {
         onnxruntime: &Path,
         model: &Path,
         sessions: usize,
-    ) -> Result<Self, VadError> {
-        let environment = environment(onnxruntime)?;
-        if !model.is_file() {
-            return Err(VadError::Missing {
-                what: "the voice model (Silero VAD)",
-                path: model.to_owned(),
-            });
-        }
-        let load = || open(&environment, model).map(Mutex::new);
+    ) -> Result<Self, ModelError> {
+        let environment = onnx::environment(onnxruntime)?;
+        let load = || onnx::open(&environment, KIND, model, &SIGNATURE).map(Mutex::new);
         let sessions: Result<Box<[_]>, _> = (0..sessions.max(1)).map(|_| load()).collect();
         let loaded = Self { pool: Arc::new(Pool { sessions: sessions?, next: 0.into() }) };
         // The first run of a session allocates its arena; better now than in a call. It also shows
@@ -148,7 +123,8 @@ impl SileroModel {
         for home in 0..loaded.pool.sessions.len() {
             let mut stream = loaded.stream();
             stream.home = home;
-            stream.infer().map_err(|error| VadError::Model {
+            stream.infer().map_err(|error| ModelError::Model {
+                kind: KIND,
                 path: model.to_owned(),
                 message: error.to_string(),
             })?;
@@ -231,97 +207,6 @@ impl Pool {
         }
         self.sessions[home].lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The runtime's environment, of which it allows one for each process.
-fn environment(library: &Path) -> Result<Environment, VadError> {
-    static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
-    if !library.is_file() {
-        let what = "the ONNX Runtime library (libonnxruntime.so)";
-        return Err(VadError::Missing { what, path: library.to_owned() });
-    }
-    let mut environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(environment) = environment.as_ref() {
-        return Ok(environment.clone());
-    }
-    let unusable = |message: String| VadError::Runtime { path: library.to_owned(), message };
-    // A relative path would be looked for beside the executable first.
-    let library = library.canonicalize().map_err(|error| unusable(error.to_string()))?;
-    let builder = ort::init_from(library).map_err(|error| unusable(error.to_string()))?;
-    let created =
-        builder.with_telemetry(false).build().map_err(|error| unusable(error.to_string()))?;
-    Ok(environment.insert(created).clone())
-}
-
-/// A session on the calling thread alone: a window takes 0.1 ms, less than waking another would.
-fn open(environment: &Environment, path: &Path) -> Result<Session, VadError> {
-    let unusable = |message: String| VadError::Model { path: path.to_owned(), message };
-    let session = build(environment, path).map_err(unusable)?;
-    check_signature(&session).map_err(|(expected, found)| VadError::Signature {
-        path: path.to_owned(),
-        expected,
-        found,
-    })?;
-    Ok(session)
-}
-
-#[expect(
-    clippy::result_large_err,
-    reason = "the builder's error hands the builder back; once per load"
-)]
-fn build(environment: &Environment, path: &Path) -> Result<Session, String> {
-    let builder = Session::builder(environment).map_err(|error| error.to_string())?;
-    builder
-        .with_intra_threads(1)
-        .and_then(|builder| builder.with_inter_threads(1))
-        .and_then(|builder| builder.with_intra_op_spinning(false))
-        .and_then(|builder| builder.with_inter_op_spinning(false))
-        .and_then(|builder| builder.with_optimization_level(GraphOptimizationLevel::Level3))
-        .map_err(|error| error.to_string())?
-        .commit_from_file(path)
-        .map_err(|error| error.to_string())
-}
-
-/// Compares the model's inputs and outputs with what [`Silero::infer`] passes; -1 is any size.
-fn check_signature(session: &Session) -> Result<(), (&'static str, String)> {
-    type Expected = (&'static str, TensorElementType, &'static [i64], &'static str);
-    let float = TensorElementType::Float32;
-    let inputs: [Expected; 3] = [
-        ("input", float, &[1, INPUT_SAMPLES as i64], "an input `input` [1, 576] f32"),
-        ("state", float, &[2, 1, 128], "an input `state` [2, 1, 128] f32"),
-        ("sr", TensorElementType::Int64, &[], "an input `sr` [] i64"),
-    ];
-    let outputs: [Expected; 2] = [
-        ("output", float, &[1, 1], "an output `output` [1, 1] f32"),
-        ("stateN", float, &[2, 1, 128], "an output `stateN` [2, 1, 128] f32"),
-    ];
-    if session.inputs().len() != inputs.len() {
-        return Err(("three inputs", describe(session.inputs())));
-    }
-    let wanted = inputs.iter().map(|expected| (expected, session.inputs()));
-    for ((name, element, shape, expected), outlets) in
-        wanted.chain(outputs.iter().map(|expected| (expected, session.outputs())))
-    {
-        let fits = |outlet: &Outlet| match outlet.dtype() {
-            ValueType::Tensor { ty, shape: found, .. } => {
-                let found: &[i64] = found;
-                let sizes_fit = found.iter().zip(*shape).all(|(has, want)| has == want || *has < 0);
-                // An output whose shape was not inferred has no dimensions at all.
-                ty == element && sizes_fit && (found.len() == shape.len() || found.is_empty())
-            }
-            _ => false,
-        };
-        if !outlets.iter().any(|outlet| outlet.name() == *name && fits(outlet)) {
-            return Err((expected, describe(outlets)));
-        }
-    }
-    Ok(())
-}
-
-fn describe(outlets: &[Outlet]) -> String {
-    let names: Vec<String> =
-        outlets.iter().map(|outlet| format!("`{}` {}", outlet.name(), outlet.dtype())).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ pub(super) fn generation(bytes: &mut Take<'_>) -> Result<Generation, Malformed> 
     bytes.u32().map(Generation)
 }
 
-fn turn(bytes: &mut Take<'_>) -> Result<TurnId, Malformed> {
+pub(super) fn turn(bytes: &mut Take<'_>) -> Result<TurnId, Malformed> {
     bytes.u32().map(TurnId)
 }
 

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The CRC is that of the kind, the lengths and the stored bytes. What is stored is raw deflate (RFC 1951).
-//! The first block is the header (`H`, JSON), then come records (`R`) and at last an end (`E`) that says
-//! whether all of it is there. A block of records begins with its time in microseconds since the call began,
+//! The first block is the header (`H`, JSON), then come the clips that the agent could play (`C`, only in
+//! full recordings), records (`R`) and at last an end (`E`) that says whether all of it is there. A block of records begins with its time in microseconds since the call began,
 //! and each record with its kind and the time since the one before, so that every block can be read
 //! by itself: a file that was cut short is good up to the cut.
 
@@ -19,10 +19,11 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
-use super::Header;
 use super::record::{self, Record};
 use super::wire::{Malformed, Put, Take};
-use crate::limits::{FLIGHT_BLOCK_BYTES_MAX, FLIGHT_HEADER_BYTES_MAX};
+use super::{Header, Kind, pcm};
+use crate::limits::{FLIGHT_BLOCK_BYTES_MAX, FLIGHT_CLIP_BYTES_MAX, FLIGHT_HEADER_BYTES_MAX};
+use crate::media::downlink::{ClipAudio, Clips};
 use crate::time::SessionTime;
 
 /// The first bytes of every recording.
@@ -36,6 +37,7 @@ const HEAD_BYTES: usize = 13;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BlockKind {
     Header = b'H' as isize,
+    Clip = b'C' as isize,
     Records = b'R' as isize,
     End = b'E' as isize,
 }
@@ -66,7 +68,44 @@ pub fn begin(header: &Header) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.put_bytes(&VERSION.to_le_bytes());
     put_block(&mut bytes, BlockKind::Header, header.to_json().as_bytes());
+    for clip in clips(header) {
+        put_block(&mut bytes, BlockKind::Clip, &clip);
+    }
     bytes
+}
+
+/// The clips that a replay needs: that of features plays nothing.
+fn clips(header: &Header) -> Vec<Vec<u8>> {
+    let Clips { filler, apology } = match header.kind {
+        Kind::Full => header.settings.clips.clone(),
+        Kind::Features => Clips::default(),
+    };
+    let raw = |(number, audio): (u8, ClipAudio)| {
+        let mut raw = vec![number];
+        raw.put_u32(audio.sample_rate_hz());
+        pcm::put(&mut raw, audio.pcm());
+        raw
+    };
+    let numbered = [(1, filler), (2, apology)].into_iter();
+    numbered.filter_map(|(number, audio)| Some(raw((number, audio?)))).collect()
+}
+
+/// Takes a clip into the settings that it belongs to.
+fn take_clip(raw: &[u8], clips: &mut Clips) -> Result<(), Malformed> {
+    let mut take = Take(raw);
+    let slot = match take.u8()? {
+        1 => &mut clips.filler,
+        2 => &mut clips.apology,
+        _ => return Err(Malformed("a clip is of an unknown kind")),
+    };
+    let (sample_rate_hz, pcm) = (take.u32()?, pcm::take(&mut take)?);
+    let audio = ClipAudio::new(sample_rate_hz, &pcm)
+        .map_err(|_refused| Malformed("a clip is not one that can be played"))?;
+    match slot.replace(audio) {
+        None if take.is_empty() => Ok(()),
+        None => Err(Malformed("there are bytes after a clip")),
+        Some(_) => Err(Malformed("a clip is there twice")),
+    }
 }
 
 /// A block of records as it is stored. `records` is what a [`Recorder`](super::Recorder) handed out.
@@ -158,7 +197,15 @@ impl<'a> Reader<'a> {
         }
         let text = String::from_utf8(raw)
             .map_err(|_utf8| FileError::Header { problem: "it is not UTF-8".to_owned() })?;
-        let header = Header::from_json(&text).map_err(|problem| FileError::Header { problem })?;
+        let mut header =
+            Header::from_json(&text).map_err(|problem| FileError::Header { problem })?;
+        while bytes.get(next) == Some(&(BlockKind::Clip as u8)) {
+            let byte = next;
+            let Some((_, raw)) = take_block(bytes, &mut next, at)? else { break };
+            take_clip(&raw, &mut header.settings.clips).map_err(|Malformed(problem)| {
+                FileError::Altered { byte, at, problem: problem.to_owned() }
+            })?;
+        }
         Ok(Self { bytes, header, next, at, end: None })
     }
 
@@ -180,6 +227,7 @@ impl<'a> Reader<'a> {
         match kind {
             BlockKind::Records => Ok(Some(Block { raw, byte })),
             BlockKind::Header => Err(self.altered(byte, "a second header")),
+            BlockKind::Clip => Err(self.altered(byte, "a clip after records")),
             BlockKind::End if self.next < self.bytes.len() => {
                 Err(self.altered(self.next, "there are bytes after its end"))
             }
@@ -247,6 +295,7 @@ fn take_block(
     let (raw_bytes, stored_bytes) = (number(1) as usize, number(5) as usize);
     let (kind, raw_max) = match head[0] {
         b'H' => (BlockKind::Header, FLIGHT_HEADER_BYTES_MAX),
+        b'C' => (BlockKind::Clip, FLIGHT_CLIP_BYTES_MAX),
         b'R' => (BlockKind::Records, FLIGHT_BLOCK_BYTES_MAX),
         b'E' => (BlockKind::End, FLIGHT_HEADER_BYTES_MAX),
         _ => return Err(altered("a block is of an unknown kind")),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::events;
 use super::pcm;
 use super::wire::{Malformed, Put, Take};
-use crate::agent::{PayloadKind, RtpPacket};
+use crate::agent::{PayloadKind, RtpPacket, Taken};
 use crate::call::event::{
     BackendEvent, Canceller, ClientCommand, EchoEvidence, FrameFeatures, Generation, SentFrame,
+    TurnId,
 };
 use crate::time::SessionTime;
 
@@ -33,8 +34,10 @@ pub enum Record<'a> {
     Client(Cow<'a, ClientCommand>),
     /// Deadlines were handled: the agent's, or the conversation's in a features file.
     Timeout,
+    /// The turn's model answered. In both kinds.
+    TurnJudged { turn: TurnId, probability: Option<f32> },
     /// Reply audio of this length was taken, or was refused. Only in features files.
-    ReplyLength { generation: Generation, taken: Option<Duration> },
+    ReplyLength { generation: Generation, taken: Option<Taken> },
     /// 20 ms of the user, as measured. In both kinds.
     Heard(FrameFeatures),
     /// 20 ms of the agent as they left. In both kinds.
@@ -65,8 +68,16 @@ impl Record<'_> {
             Self::ReplyLength { generation, taken } => {
                 out.put_u32(generation.0);
                 out.put_bool(taken.is_some());
-                if let Some(duration) = taken {
-                    out.put_duration(*duration);
+                if let Some(Taken { length, speech }) = taken {
+                    out.put_duration(*length);
+                    out.put_duration(*speech);
+                }
+            }
+            Self::TurnJudged { turn, probability } => {
+                out.put_u32(turn.0);
+                out.put_bool(probability.is_some());
+                if let Some(probability) = probability {
+                    out.put_f32(*probability);
                 }
             }
             Self::Heard(features) => put_features(out, at, features),
@@ -91,6 +102,7 @@ impl Record<'_> {
             Self::Sent(_) => 12,
             Self::Line(_) => 13,
             Self::Over(_) => 14,
+            Self::TurnJudged { .. } => 15,
         }
     }
 }
@@ -118,13 +130,22 @@ pub(super) fn take<'a>(
         9 => Record::Timeout,
         10 => {
             let generation = events::generation(bytes)?;
-            let taken = if bytes.bool()? { Some(bytes.duration()?) } else { None };
+            let taken = if bytes.bool()? {
+                Some(Taken { length: bytes.duration()?, speech: bytes.duration()? })
+            } else {
+                None
+            };
             Record::ReplyLength { generation, taken }
         }
         11 => Record::Heard(features(bytes, at)?),
         12 => Record::Sent(sent(bytes)?),
         13 => Record::Line(Cow::Borrowed(bytes.str()?)),
         14 => Record::Over(Cow::Borrowed(bytes.str()?)),
+        15 => {
+            let turn = events::turn(bytes)?;
+            let probability = if bytes.bool()? { Some(bytes.f32()?) } else { None };
+            Record::TurnJudged { turn, probability }
+        }
         _ => return Err(Malformed("a record is of an unknown kind")),
     };
     Ok((at, record))

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::redact::{self, Redactor};
 use super::wire::Put;
 use crate::agent::{Agent, AgentOutput, AgentSettings, Observe, Observed, RtpPacket};
-use crate::call::event::{BackendEvent, ClientCommand, Generation};
+use crate::call::event::{BackendEvent, ClientCommand, Generation, TurnId};
 use crate::call::trace::Trace;
 use crate::dsp::vad::VoiceModel;
 use crate::limits::{
@@ -142,6 +142,10 @@ impl Recorder {
                 let (generation, taken) = (*generation, *taken);
                 self.input(now, &Record::ReplyLength { generation, taken });
             }
+            Observed::TurnJudged { turn, probability } if !self.is_full() => {
+                let (turn, probability) = (*turn, *probability);
+                self.input(now, &Record::TurnJudged { turn, probability });
+            }
             Observed::Deadlines if !self.is_full() => self.input(now, &Record::Timeout),
             _ => {}
         }
@@ -248,6 +252,13 @@ impl<C: Codec, V: VoiceModel> Recorded<C, V> {
     pub fn handle_backend_stuck(&mut self, now: SessionTime) {
         self.note(|recorder| recorder.input(now, &Record::Stuck));
         self.agent.handle_backend_stuck(now);
+        self.follow(now);
+    }
+
+    /// See [`Agent::handle_turn_judged`].
+    pub fn handle_turn_judged(&mut self, now: SessionTime, turn: TurnId, probability: Option<f32>) {
+        self.note_audio(now, &Record::TurnJudged { turn, probability });
+        self.agent.handle_turn_judged(now, turn, probability);
         self.follow(now);
     }
 

@@ -51,7 +51,7 @@ impl Redactor {
         let protected = lower(&settings.protected);
         let longest = protected.iter().map(|phrase| phrase.chars().count()).max().unwrap_or(0);
         Self {
-            backchannels: lower(&settings.backchannels),
+            backchannels: settings.backchannels.clone(),
             protected,
             tail: String::new(),
             tail_chars_max: longest,
@@ -122,8 +122,7 @@ impl Redactor {
     /// The user's words as markers.
     fn user_words(&self, text: &str) -> String {
         let marker = |word: &str| {
-            let bare = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-            if self.backchannels.contains(&bare) {
+            if self.is_backchannel(word) {
                 BACKCHANNEL.to_owned()
             } else if word.chars().any(is_ideograph) {
                 shape(word)
@@ -132,6 +131,15 @@ impl Redactor {
             }
         };
         text.split_whitespace().map(marker).collect::<Vec<_>>().join(" ")
+    }
+
+    /// As the judge of interruptions sees it.
+    fn is_backchannel(&self, word: &str) -> bool {
+        let is_part =
+            |character: char| character.is_alphanumeric() || matches!(character, '-' | '\'');
+        word.split(|character| !is_part(character))
+            .filter(|part| !part.is_empty())
+            .all(|part| self.backchannels.iter().any(|known| known.eq_ignore_ascii_case(part)))
     }
 
     /// The agent's text as its shape, with the words marked that complete a protected phrase.
@@ -244,11 +252,11 @@ mod tests {
 
     #[test]
     fn the_users_words_are_counted_and_backchannels_marked() {
-        let text = "Yeah, well,  my number is 42. Mhm!".to_owned();
+        let text = "Yeah, well,  my number is 42. Mhm! Uh-huh...ok".to_owned();
         let event = BackendEvent::UserTranscript { turn: TurnId(1), text, is_final: true };
         let expected = BackendEvent::UserTranscript {
             turn: TurnId(1),
-            text: "o x x x x x o".to_owned(),
+            text: "o x x x x x o o".to_owned(),
             is_final: true,
         };
         assert_eq!(redactor().backend(&event), expected);

@@ -14,9 +14,9 @@ use super::file::Block;
 use super::record::Record;
 use super::recorder::Scribe;
 use super::{FileError, Header, Kind, Reader};
-use crate::agent::{Agent, AgentSettings, Observe, Observed};
+use crate::agent::{Agent, AgentSettings, Observe, Observed, Taken};
 use crate::call::Call;
-use crate::call::event::{BackendEvent, DownlinkCommand, Generation, Output};
+use crate::call::event::{BackendCommand, BackendEvent, Generation, Output};
 use crate::dsp::vad::VoiceModel;
 use crate::media::codec::Codec;
 use crate::time::SessionTime;
@@ -105,6 +105,9 @@ fn input_agent<C: Codec, V: VoiceModel>(
         Record::Stuck => agent.handle_backend_stuck(at),
         Record::Client(command) => agent.handle_client(at, command.clone().into_owned()),
         Record::Timeout => agent.handle_timeout(at),
+        Record::TurnJudged { turn, probability } => {
+            agent.handle_turn_judged(at, *turn, *probability);
+        }
         Record::ReplyLength { .. }
         | Record::Heard(_)
         | Record::Sent(_)
@@ -127,11 +130,16 @@ fn input_call(
         Record::Stuck => call.handle_backend_stuck(at),
         Record::Client(command) => call.handle_client(at, command.clone().into_owned()),
         Record::Timeout => call.handle_timeout(at),
+        Record::TurnJudged { turn, probability } => {
+            call.handle_turn_judged(at, *turn, *probability);
+        }
         Record::ReplyLength { generation, taken } => {
             let generation = *generation;
             if call.admits(generation) {
                 match taken {
-                    Some(duration) => call.handle_reply_audio(at, generation, *duration),
+                    Some(Taken { length, speech }) => {
+                        call.handle_reply_audio(at, generation, *length, *speech);
+                    }
                     None => {
                         let message = "its audio was refused".to_owned();
                         let failed = BackendEvent::ReplyFailed { generation, message };
@@ -399,10 +407,17 @@ struct Answers {
 
 impl Answers {
     fn opened(&mut self, observed: &Observed, at: SessionTime, side: Side) {
-        let Observed::Output(Output::Downlink(DownlinkCommand::Play { generation })) = observed
+        let Observed::Output(Output::Backend(command)) = observed else { return };
+        let (BackendCommand::Greet { generation }
+        | BackendCommand::Speak { generation }
+        | BackendCommand::Say { generation, .. }
+        | BackendCommand::Speculate { generation, .. }
+        | BackendCommand::UserTurnEnded { generation, .. }
+        | BackendCommand::UserText { generation, .. }) = command
         else {
             return;
         };
+        // A reply that is made ahead is asked for at its first mention.
         let (actual, other) = self.asked.entry(*generation).or_default();
         let asked = if side == Side::Actual { actual } else { other };
         asked.get_or_insert(at);

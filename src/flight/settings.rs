@@ -3,18 +3,19 @@
 //! Each group of settings is written down once, for both directions, by taking it apart completely: a new
 //! field does not compile until it is here. A field that a file lacks, has beyond these, or has with
 //! another type is an error that names it: a replay under settings that were guessed would prove nothing.
+//! Clips are audio and have blocks of their own.
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Kind;
 use crate::agent::AgentSettings;
 use crate::call::settings::{
-    CallSettings, EndpointSettings, IdleSettings, InterruptionPolicy, InterruptionSettings,
-    SpeechSettings, WaitSettings,
+    CallSettings, EndpointSettings, EndpointStrategy, IdleSettings, InterruptionPolicy,
+    InterruptionSettings, SpeechSettings, WaitSettings,
 };
-use crate::media::uplink::{NoiseSuppression, UplinkSettings};
+use crate::media::uplink::{EchoMode, NoiseSuppression, UplinkSettings};
 
 /// All settings as an object.
 pub(super) fn to_json(settings: &AgentSettings) -> Map<String, Value> {
@@ -27,7 +28,8 @@ pub(super) fn to_json(settings: &AgentSettings) -> Map<String, Value> {
 }
 
 pub(super) fn agent(pass: &mut Pass, settings: &mut AgentSettings) {
-    let AgentSettings { call: call_settings, uplink: uplink_settings, first_timestamp } = settings;
+    let AgentSettings { call: call_settings, uplink: uplink_settings, first_timestamp, clips: _ } =
+        settings;
     pass.section("call", |pass| call(pass, call_settings));
     pass.section("uplink", |pass| uplink(pass, uplink_settings));
     pass.item("first_timestamp", first_timestamp);
@@ -75,8 +77,11 @@ fn speech(pass: &mut Pass, settings: &mut SpeechSettings) {
 }
 
 fn endpoint(pass: &mut Pass, settings: &mut EndpointSettings) {
-    let EndpointSettings { silence } = settings;
-    pass.item("silence_ns", silence);
+    let EndpointSettings { strategy, min, max, speculate } = settings;
+    pass.item("strategy", strategy);
+    pass.item("min_ns", min);
+    pass.item("max_ns", max);
+    pass.item("speculate", speculate);
 }
 
 fn interruption(pass: &mut Pass, settings: &mut InterruptionSettings) {
@@ -112,7 +117,7 @@ fn idle(pass: &mut Pass, settings: &mut IdleSettings) {
 }
 
 fn uplink(pass: &mut Pass, settings: &mut UplinkSettings) {
-    let UplinkSettings { jitter, noise } = settings;
+    let UplinkSettings { jitter, noise, echo } = settings;
     pass.section("jitter", |pass| {
         let crate::rtp::jitter::JitterSettings { depth_min, depth_max, quantile } = jitter;
         pass.item("depth_min_ns", depth_min);
@@ -120,6 +125,7 @@ fn uplink(pass: &mut Pass, settings: &mut UplinkSettings) {
         pass.item("quantile", quantile);
     });
     pass.item("noise", noise);
+    pass.item("echo", echo);
 }
 
 /// One walk over the fields of an object, in one of two directions.
@@ -317,6 +323,43 @@ named!(
     "off" => NoiseSuppression::Off, "light" => NoiseSuppression::Light,
     "rnnoise" => NoiseSuppression::Rnnoise, "auto" => NoiseSuppression::Auto
 );
+
+named!(
+    EchoMode, "auto, on or off",
+    "auto" => EchoMode::Auto, "on" => EchoMode::On, "off" => EchoMode::Off
+);
+
+impl Item for EndpointStrategy {
+    const EXPECTED: &'static str = "adaptive, backend, {silence_ns: ...} or {semantic: ...}";
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Adaptive => Value::from("adaptive"),
+            Self::Backend => Value::from("backend"),
+            Self::Silence(silence) => json!({ "silence_ns": silence.to_json() }),
+            Self::Semantic { threshold } => json!({ "semantic": threshold.to_json() }),
+        }
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        match value.as_str() {
+            Some("adaptive") => return Some(Self::Adaptive),
+            Some("backend") => return Some(Self::Backend),
+            Some(_) => return None,
+            None => {}
+        }
+        let mut fields = value.as_object().filter(|map| map.len() == 1)?.iter();
+        match fields.next()? {
+            (key, silence) if key == "silence_ns" => {
+                Duration::from_json(silence).map(Self::Silence)
+            }
+            (key, threshold) if key == "semantic" => {
+                f32::from_json(threshold).map(|threshold| Self::Semantic { threshold })
+            }
+            _ => None,
+        }
+    }
+}
 
 impl Item for InterruptionPolicy {
     const EXPECTED: &'static str = "staged, immediate, never or a number of words";

@@ -8,8 +8,10 @@ use super::replay::{Engine, Replay};
 use super::{FileError, Header, Kind, Reader, Recorded, Recorder, file};
 use crate::agent::{Agent, AgentSettings, Observe};
 use crate::call::event::{BackendEvent, ClientCommand, Generation, TurnId, WordTime};
+use crate::call::settings::{EndpointSettings, EndpointStrategy};
 use crate::dsp::vad::level::LevelVoice;
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
+use crate::media::downlink::{ClipAudio, Clips};
 use crate::media::pcm::PcmCodec;
 use crate::time::SessionTime;
 use scene::{Scene, Step, VOICE_DBFS, header};
@@ -58,6 +60,43 @@ fn replayed(bytes: &[u8]) -> Vec<String> {
     lines
 }
 
+/// Settings with all that can happen by itself.
+fn everything(strategy: EndpointStrategy) -> AgentSettings {
+    let mut settings = AgentSettings::default();
+    let clip = |samples: i16| {
+        let pcm: Vec<i16> = (0..samples).map(|n| n % 50 * 90).collect();
+        ClipAudio::new(16_000, &pcm).ok()
+    };
+    settings.clips = Clips { filler: clip(4_000), apology: clip(9_000) };
+    let call = &mut settings.call;
+    call.endpoint = EndpointSettings { strategy, speculate: true, ..EndpointSettings::default() };
+    call.wait.filler = Some(Duration::from_millis(400));
+    call.idle.after = Some(Duration::from_secs(2));
+    call.idle.prompts = vec!["Petrichor, are you there?".to_owned()];
+    call.interruption.first_words = 1;
+    call.interruption.protected = vec!["quixotic zanzibar".to_owned()];
+    settings
+}
+
+/// A reply that is contested twice: by a backchannel, and by an interruption. Then silence.
+fn contested() -> Vec<Step> {
+    let quiet = |count| Step::Packets { count, amplitude: 0, lost: 0 };
+    let talk = |count| Step::Packets { count, amplitude: 12_000, lost: 0 };
+    let audio = Step::Audio { back: 0, samples: 3_200, rate_hz: 16_000 };
+    let text = "It is the quixotic zanzibar. It really is not so bad at all. ";
+    let says = BackendEvent::ReplyText { generation: Generation(0), text: text.into() };
+    let started = Step::Backend(BackendEvent::ReplyStarted { generation: Generation(0) });
+    let done = Step::Backend(BackendEvent::ReplyFinished { generation: Generation(0) });
+    let mut steps = vec![quiet(1), done, quiet(10), talk(40), quiet(70), talk(20), quiet(150)];
+    steps.extend([started, Step::Backend(says)]);
+    steps.extend(std::iter::repeat_n(audio, 40));
+    // The first sentence is protected.
+    steps.extend([quiet(200), talk(8), quiet(60), talk(60), quiet(200)]);
+    let failed = BackendEvent::ReplyFailed { generation: Generation(0), message: "no".into() };
+    steps.extend([Step::Backend(failed), quiet(250), quiet(250)]);
+    steps
+}
+
 /// A call with everything in it.
 fn rich() -> Vec<Step> {
     let says =
@@ -76,6 +115,7 @@ fn rich() -> Vec<Step> {
         Step::Backend(says("Welcome to zanzibar, friend. ")),
         audio.clone(),
         audio.clone(),
+        Step::Backend(BackendEvent::ReplyFinished { generation: Generation(0) }),
         quiet(30),
         talk(40),
         quiet(50),
@@ -124,17 +164,27 @@ fn rich() -> Vec<Step> {
     steps
 }
 
+/// Settings under which turns end at times that can be told.
+fn plain() -> AgentSettings {
+    let mut settings = AgentSettings::default();
+    settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(600));
+    settings
+}
+
 #[test]
 fn a_full_recording_replays_to_the_same_decisions() {
-    let settings = AgentSettings::default();
+    let settings = plain();
     let lines = replayed(&Scene::play(Kind::Full, &settings, &rich()));
     assert!(lines.iter().any(|line| line.contains("cancel gen=")), "{lines:#?}");
-    assert!(lines.iter().any(|line| line.contains("user turn=2 gen=2 echo=clear voice=")));
+    assert!(
+        lines.iter().any(|line| line.contains("user turn=1 gen=1 echo=clear voice=")),
+        "{lines:#?}"
+    );
 }
 
 #[test]
 fn a_recording_of_features_replays_the_same_floor() {
-    let settings = AgentSettings::default();
+    let settings = plain();
     let full = replayed(&Scene::play(Kind::Full, &settings, &rich()));
     let features = replayed(&Scene::play(Kind::Features, &settings, &rich()));
     // Messages are gone from it, everything else is there.
@@ -143,6 +193,37 @@ fn a_recording_of_features_replays_the_same_floor() {
         lines.into_iter().filter(|line| !worded(line)).collect()
     };
     assert_eq!(without_words(full), without_words(features));
+}
+
+#[test]
+fn stages_answers_made_ahead_prompts_and_clips_replay_too() {
+    let seen = |strategy, expected: &[&str]| {
+        let settings = everything(strategy);
+        let full = replayed(&Scene::play(Kind::Full, &settings, &contested()));
+        for part in expected {
+            assert!(full.iter().any(|line| line.contains(part)), "no `{part}` in {full:#?}");
+        }
+        let features = replayed(&Scene::play(Kind::Features, &settings, &contested()));
+        let without_messages = |lines: Vec<String>| -> Vec<String> {
+            lines.into_iter().filter(|line| !line.contains("error")).collect()
+        };
+        assert_eq!(without_messages(full), without_messages(features));
+    };
+    let stages = ["suspected gen=", "dismissed gen=", "committed gen=", "clip filler"];
+    seen(EndpointStrategy::Adaptive, &stages);
+    seen(EndpointStrategy::Adaptive, &["speculate turn=", "withdraw turn=", "say gen="]);
+    seen(EndpointStrategy::Semantic { threshold: 0.5 }, &["judge turn=", "clip apology"]);
+}
+
+#[test]
+fn clips_are_kept_with_a_full_recording_and_no_others() {
+    let settings = everything(EndpointStrategy::Adaptive);
+    let clips = |kind| {
+        let bytes = file::begin(&header(kind, &settings));
+        Reader::open(&bytes).expect("a good beginning").header().settings.clips.clone()
+    };
+    assert_eq!(clips(Kind::Full), settings.clips);
+    assert_eq!(clips(Kind::Features), Clips::default());
 }
 
 #[test]
@@ -173,7 +254,7 @@ fn contents(bytes: &[u8]) -> String {
 
 #[test]
 fn other_settings_decide_otherwise_and_the_same_settings_do_not() {
-    let settings = AgentSettings::default();
+    let settings = plain();
     for kind in [Kind::Full, Kind::Features] {
         let bytes = Scene::play(kind, &settings, &rich());
         let recorded = replayed(&bytes);
@@ -187,7 +268,7 @@ fn other_settings_decide_otherwise_and_the_same_settings_do_not() {
         };
         assert_eq!(other(&|_| {}), recorded);
         let sooner = other(&|settings| {
-            settings.call.endpoint.silence = Duration::from_millis(300);
+            settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(300));
         });
         let ended = |lines: &[String]| {
             let line =
@@ -195,7 +276,7 @@ fn other_settings_decide_otherwise_and_the_same_settings_do_not() {
             line.trim_start_matches('@').split("ms").next().map(|ms| ms.parse::<u64>().ok())
         };
         let later = other(&|settings| {
-            settings.call.endpoint.silence = Duration::from_millis(900);
+            settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(900));
         });
         let texts = |lines: &[String]| {
             lines.iter().filter(|line| line.contains("reply-text gen=2")).count()
@@ -376,12 +457,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..40)
 }
 
+fn settings() -> impl Strategy<Value = AgentSettings> {
+    prop_oneof![
+        Just(AgentSettings::default()),
+        Just(everything(EndpointStrategy::Adaptive)),
+        Just(everything(EndpointStrategy::Semantic { threshold: 0.5 })),
+    ]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn any_call_replays_to_the_same_decisions(steps in steps()) {
+    fn any_call_replays_to_the_same_decisions(steps in steps(), settings in settings()) {
         for kind in [Kind::Full, Kind::Features] {
-            replayed(&Scene::play(kind, &AgentSettings::default(), &steps));
+            replayed(&Scene::play(kind, &settings, &steps));
         }
     }
 

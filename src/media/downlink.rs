@@ -19,10 +19,15 @@
 //! After `Pause` the faded frame is put back, so that `Resume` plays it again, rising: the one place
 //! where audio is sent twice.
 //!
+//! A [`Clip`](DownlinkCommand::Clip) goes ahead of the reply: one that sounds gives way within a frame
+//! and rises again after the clip's end. It is of no reply, and `Pause`, `Resume` and `Flush` hold, go
+//! on with and end it as they do a reply.
+//!
 //! While there is nothing to say the encoder is not called. One frame of silence pushes the end of
 //! the speech out of the encoder's look-ahead, a few cached packets let the receiver's decoder come
 //! to rest, and then one every 400 ms keeps the track and the NAT binding alive.
 
+mod clip;
 mod fade;
 mod pacer;
 mod queue;
@@ -31,12 +36,15 @@ mod source;
 
 use std::time::Duration;
 
-use crate::call::event::{DownlinkCommand, Generation, SentFrame};
+pub use clip::{ClipAudio, ClipRefused, Clips};
+
+use crate::call::event::{Clip, DownlinkCommand, Generation, SentFrame};
 use crate::dsp::level;
 use crate::limits::{BACKEND_BLOCK_SAMPLES_MAX, ENCODED_FRAME_BYTES_MAX, FRAME_MS};
 use crate::media::codec::Codec;
 use crate::media::frame::EncodedFrame;
 use crate::time::SessionTime;
+use clip::ClipPlayer;
 use pacer::{Pacer, Tick};
 use quiet::{Quiet, Sending};
 use source::Source;
@@ -53,6 +61,7 @@ const START: Duration = Duration::from_millis(FRAME_MS as u64);
 const RESTART: Duration = Duration::from_millis(60);
 /// Slots after which less audio than that is played all the same: it may be the end of a sentence.
 const PATIENCE_SLOTS: u32 = 3;
+
 /// Why reply audio was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
@@ -104,8 +113,9 @@ pub struct Downlink {
     pacer: Option<Pacer>,
     source: Source,
     reply: Option<Reply>,
-    /// The last frame of a flushed reply, already faded, and whose it is.
-    farewell: Option<Generation>,
+    clips: ClipPlayer,
+    /// The last frame of a flushed reply or clip, already faded, waits in `farewell_frame`.
+    farewell: Option<Farewell>,
     farewell_frame: Vec<f32>,
     /// The frame of the present slot, after gain, at the codec's rate.
     frame: Vec<f32>,
@@ -114,6 +124,10 @@ pub struct Downlink {
     quiet: Quiet,
     stats: DownlinkStats,
 }
+
+/// Whose the last frame of something flushed is; `None` for a clip.
+#[derive(Clone, Copy, Debug)]
+struct Farewell(Option<Generation>);
 
 /// The reply being played.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +146,8 @@ enum Phase {
         rise: usize,
     },
     Sounding,
+    /// The next frame fades out and is put back, then the reply waits for the end of a clip.
+    GivingWay,
     /// The next frame fades out and is put back.
     Pausing,
     Paused,
@@ -149,6 +165,7 @@ impl Downlink {
             pacer: None,
             source: Source::new(codec_rate_hz),
             reply: None,
+            clips: ClipPlayer::new(Clips::default(), codec_rate_hz),
             farewell: None,
             farewell_frame: vec![0.0; per_ms * FRAME_MS as usize],
             frame: vec![0.0; per_ms * FRAME_MS as usize],
@@ -156,6 +173,14 @@ impl Downlink {
             quiet: Quiet::new(),
             stats: DownlinkStats::default(),
         }
+    }
+
+    /// One that can play these clips; without them there are none.
+    #[must_use]
+    pub fn with_clips(mut self, clips: Clips) -> Self {
+        let codec_rate_hz = self.frame.len() as u32 * 1_000 / FRAME_MS;
+        self.clips = ClipPlayer::new(clips, codec_rate_hz);
+        self
     }
 
     /// Starts the clock: the first slot is due at `now`. Once started it is not started again.
@@ -204,7 +229,7 @@ impl Downlink {
                     reply.finished = true;
                 }
             }
-            DownlinkCommand::Clip { .. } => {}
+            DownlinkCommand::Clip { clip } => self.play_clip(clip),
         }
     }
 
@@ -253,15 +278,32 @@ impl Downlink {
         if self.reply.is_some_and(|reply| reply.generation == generation) {
             return;
         }
-        self.flush();
+        self.flush_reply();
         let phase = Phase::Starting { enough: START, waited_slots: 0, rise: self.before.len() };
         self.reply = Some(Reply { generation, phase, finished: false });
     }
 
-    const fn pause(&mut self) {
+    fn play_clip(&mut self, clip: Clip) {
+        if !self.clips.would_start(clip) {
+            return;
+        }
+        self.flush_clip();
+        let edge = self.before.len();
+        let mut held = false;
+        if let Some(reply) = &mut self.reply {
+            held = matches!(reply.phase, Phase::Pausing | Phase::Paused);
+            if matches!(reply.phase, Phase::Sounding) {
+                reply.phase = Phase::GivingWay;
+            }
+        }
+        self.clips.start(clip, edge, held);
+    }
+
+    fn pause(&mut self) {
+        self.clips.pause();
         if let Some(reply) = &mut self.reply {
             reply.phase = match reply.phase {
-                Phase::Sounding | Phase::Pausing => Phase::Pausing,
+                Phase::Sounding | Phase::GivingWay | Phase::Pausing => Phase::Pausing,
                 Phase::Starting { .. } | Phase::Paused => Phase::Paused,
             };
         }
@@ -269,26 +311,42 @@ impl Downlink {
 
     fn resume(&mut self) {
         let rise = self.frame.len();
+        self.clips.resume(rise);
+        let has_clip = self.clips.is_playing();
         if let Some(reply) = &mut self.reply {
             reply.phase = match reply.phase {
+                Phase::Pausing if has_clip => Phase::GivingWay,
                 // The fade had not begun.
                 Phase::Pausing => Phase::Sounding,
                 Phase::Paused => Phase::Starting { enough: START, waited_slots: 0, rise },
-                Phase::Starting { .. } | Phase::Sounding => reply.phase,
+                Phase::Starting { .. } | Phase::Sounding | Phase::GivingWay => reply.phase,
             };
         }
     }
 
     fn flush(&mut self) {
+        self.flush_clip();
+        self.flush_reply();
+    }
+
+    fn flush_clip(&mut self) {
+        let edge = self.before.len();
+        let before = &self.frame[self.frame.len() - edge..];
+        if self.clips.flush(&mut self.farewell_frame, before) {
+            self.farewell = Some(Farewell(None));
+        }
+    }
+
+    fn flush_reply(&mut self) {
         if let Some(reply) = self.reply.take()
-            && matches!(reply.phase, Phase::Sounding | Phase::Pausing)
+            && matches!(reply.phase, Phase::Sounding | Phase::GivingWay | Phase::Pausing)
         {
             let count = self.source.take(&mut self.farewell_frame, true);
             let edge = self.before.len();
             let before = &self.frame[self.frame.len() - edge..];
             let length = self.farewell_frame.len();
             fade::end(&mut self.farewell_frame, count, before, edge, length);
-            self.farewell = Some(reply.generation);
+            self.farewell = Some(Farewell(Some(reply.generation)));
         }
         self.source.clear();
     }
@@ -299,14 +357,23 @@ impl Downlink {
 impl Downlink {
     /// Makes the frame of this slot and says whose audio is in it.
     fn next_frame(&mut self) -> Option<Generation> {
-        if let Some(generation) = self.farewell.take() {
+        if let Some(Farewell(generation)) = self.farewell.take() {
             std::mem::swap(&mut self.frame, &mut self.farewell_frame);
-            return Some(generation);
+            return generation;
+        }
+        let fades = |reply: &Reply| matches!(reply.phase, Phase::GivingWay | Phase::Pausing);
+        if self.clips.is_playing() && !self.reply.as_ref().is_some_and(fades) {
+            self.clips.step(&mut self.frame, &self.before);
+            return None;
         }
         let Some(reply) = self.reply else { return self.silence() };
         match reply.phase {
             Phase::Sounding => self.sound(reply, 0),
-            Phase::Pausing => Some(self.fade_to_pause(reply)),
+            Phase::GivingWay => {
+                let rise = self.frame.len();
+                Some(self.fade_out(reply, Phase::Starting { enough: START, waited_slots: 0, rise }))
+            }
+            Phase::Pausing => Some(self.fade_out(reply, Phase::Paused)),
             Phase::Starting { enough, waited_slots, rise } => {
                 let queued = self.source.queued();
                 if reply.finished || queued >= enough || waited_slots >= PATIENCE_SLOTS {
@@ -354,12 +421,13 @@ impl Downlink {
         (count > 0).then_some(reply.generation)
     }
 
-    fn fade_to_pause(&mut self, reply: Reply) -> Generation {
+    /// A frame of the reply that fades out and is put back, to be played again.
+    fn fade_out(&mut self, reply: Reply, then: Phase) -> Generation {
         let count = self.source.take(&mut self.frame, reply.finished);
         let (edge, length) = (self.before.len(), self.frame.len());
         fade::end(&mut self.frame, count, &self.before, edge, length);
         self.source.put_back(count);
-        self.enter(reply, Phase::Paused);
+        self.enter(reply, then);
         reply.generation
     }
 

@@ -1,7 +1,7 @@
 //! The user's way in: packets to frames, features and 16 kHz PCM.
 //!
 //! ```text
-//! packets -> jitter buffer -> decode, FEC, PLC -> 20 ms -> (echo) -> noise -> 16 kHz -> voice
+//! packets -> jitter buffer -> decode, FEC, PLC -> 20 ms -> echo -> noise -> 16 kHz -> voice
 //!            any order, any    8, 16 or 48 kHz                             |         features
 //!            duration                                                     held ring, backend
 //! ```
@@ -16,12 +16,14 @@ mod filler;
 mod held;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use crate::call::event::{EchoEvidence, FrameFeatures};
+use crate::call::event::FrameFeatures;
 pub use crate::dsp::denoise::DenoiseMode as NoiseSuppression;
+pub use crate::dsp::echo::EchoMode;
 use crate::dsp::level;
 use crate::dsp::vad::VoiceModel;
-use crate::limits::{FRAME, FRAME_MS, PACKET_MS_MAX, UPLINK_BEHIND_MS_MAX};
+use crate::limits::{FRAME, FRAME_MS, PACKET_MS_MAX, UPLINK_BEHIND_MS_MAX, WIDEBAND_HZ};
 use crate::media::codec::{Codec, Concealment};
 use crate::media::frame::{PayloadKind, PcmFrame, RtpPacket};
 use crate::media::telephone_event::KeyReceiver;
@@ -43,16 +45,25 @@ pub struct UplinkSettings {
     pub jitter: JitterSettings,
     /// What is done about background noise.
     pub noise: NoiseSuppression,
+    /// When the agent's own voice is taken out of what the user's microphone picked up.
+    pub echo: EchoMode,
 }
 
 impl UplinkSettings {
     /// The settings of an ordinary call.
-    pub const CONVERSATION: Self =
-        Self { jitter: JitterSettings::CONVERSATION, noise: NoiseSuppression::Off };
+    pub const CONVERSATION: Self = Self {
+        jitter: JitterSettings::CONVERSATION,
+        noise: NoiseSuppression::Off,
+        echo: EchoMode::Auto,
+    };
 
-    /// The rate the decoder should run at: 48 kHz where the noise suppressor needs it, else 16 kHz.
+    /// The rate the decoder should run at: 48 kHz where the noise suppressor needs it and nothing
+    /// before it works at 16 kHz, else 16 kHz.
     pub const fn decode_rate_hz(&self) -> u32 {
-        self.noise.input_rate_hz()
+        match self.echo {
+            EchoMode::Off => self.noise.input_rate_hz(),
+            EchoMode::Auto | EchoMode::On => WIDEBAND_HZ,
+        }
     }
 }
 
@@ -97,6 +108,8 @@ pub struct Uplink<V> {
     jitter: JitterBuffer,
     filler: Filler,
     decoded: Decoded,
+    /// The last 20 ms as they were decoded or made up.
+    decoded_frame: Vec<f32>,
     frame: Vec<f32>,
     chain: Chain<V>,
     keys: KeyReceiver,
@@ -145,8 +158,9 @@ impl<V: VoiceModel> Uplink<V> {
             jitter: JitterBuffer::new(settings.jitter, rates.rtp_hz, redundancy),
             filler: Filler::new(rates.decode_hz),
             decoded: Decoded::new(rates.samples_of_ms(FRAME_MS + PACKET_MS_MAX)),
+            decoded_frame: vec![0.0; rates.samples_of_ms(FRAME_MS)],
             frame: vec![0.0; rates.samples_of_ms(FRAME_MS)],
-            chain: Chain::new(rates.decode_hz, settings.noise, voice),
+            chain: Chain::new(&settings, rates.decode_hz, codec.encode_rate_hz(), voice),
             keys: KeyReceiver::default(),
             held: Held::new(),
             next_slot: None,
@@ -179,15 +193,16 @@ impl<V: VoiceModel> Uplink<V> {
         while self.decoded.len() < self.frame.len() {
             self.refill(at, codec);
         }
-        let made_up = self.decoded.take(&mut self.frame);
-        self.last_dbfs = level::rms_dbfs(&self.frame);
-        let Judged { pcm, voice, level_dbfs } = self.chain.step(&mut self.frame);
-        let voice = self.dictated.pop_front().unwrap_or(voice);
+        let made_up = self.decoded.take(&mut self.decoded_frame);
+        self.last_dbfs = level::rms_dbfs(&self.decoded_frame);
+        // The chain works in place.
+        self.frame.copy_from_slice(&self.decoded_frame);
+        let Judged { pcm, voice, level_dbfs, pitch_hz, echo } =
+            self.chain.step(at, &mut self.frame, self.dictated.pop_front());
         self.quiet_frames = if voice < VOICE_MIN { self.quiet_frames + 1 } else { 0 };
         let concealed = made_up > self.frame.len() / 2;
         self.stats.frames += 1;
         self.stats.frames_concealed += u64::from(concealed);
-        let (pitch_hz, echo) = (None, EchoEvidence::NONE);
         let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed };
         Some(UplinkFrame { features, pcm })
     }
@@ -200,7 +215,19 @@ impl<V: VoiceModel> Uplink<V> {
 
     /// The last frame as it was decoded or made up, at the codec's rate.
     pub fn last_frame(&self) -> &[f32] {
-        &self.frame
+        &self.decoded_frame
+    }
+
+    /// The 20 ms from `at` on are being sent to the user: `frame` as the far end will hear it, at the
+    /// codec's encode rate, silence too. What its echo is looked for in.
+    pub fn handle_sent(&mut self, at: SessionTime, frame: &[f32]) {
+        self.chain.handle_sent(at, frame);
+    }
+
+    /// How long what is sent probably takes to come back from the user's loudspeaker, until it is
+    /// measured: the round trip and what the client holds; the jitter buffer's part is added here.
+    pub fn expect_echo_delay(&mut self, delay: Duration) {
+        self.chain.expect_echo_delay(delay + self.jitter.depth_min());
     }
 
     /// When the next slot is due; `None` before the first packet.
@@ -334,7 +361,7 @@ impl<V: VoiceModel> Uplink<V> {
         if is_cut {
             self.decoded.truncate(count);
             let cut_us = count as u64 * 1_000_000 / u64::from(self.rates.decode_hz);
-            self.jitter.handle_left_out(std::time::Duration::from_micros(cut_us));
+            self.jitter.handle_left_out(Duration::from_micros(cut_us));
         }
     }
 }

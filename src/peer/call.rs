@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::judge::TurnJudge;
 use super::tape::Recording;
 use super::webrtc::session::SessionStats;
 use crate::agent::{Agent, AgentStats};
@@ -23,6 +24,8 @@ pub struct CallParts<C, V> {
     pub backend: BackendSession,
     /// Where it is recorded, if it is.
     pub recording: Option<Recording>,
+    /// The model that is asked whether a turn is over, if the agent's settings ask one.
+    pub turn_judge: Option<TurnJudge>,
 }
 
 /// An offer that was answered.

@@ -21,14 +21,16 @@ use super::call::{
 };
 use super::client::ClientLink;
 use super::datagram::{Carrier, Datagram, Inbound};
+use super::judge::{Judged, TurnJudge};
 use super::routes::Registration;
 use super::tape::Tape;
 use super::webrtc::session::{End, Event, RtpIn, Session};
 use crate::agent::{AgentOutput, BackendInput, RtpPacket};
 use crate::backend::{BackendOutput, BackendSession};
-use crate::call::event::{BackendEvent, EndReason};
+use crate::call::event::{BackendEvent, EndReason, TurnId};
 use crate::dsp::vad::VoiceModel;
 use crate::flight::Recorded;
+use crate::limits::TURN_ANSWERS_MAX;
 use crate::media::codec::Codec;
 use crate::sdp::{Candidate, Fragment};
 use crate::time::SessionTime;
@@ -42,6 +44,7 @@ pub(super) struct Driver<C, V> {
     tape: Option<Tape>,
     client: ClientLink,
     backend: Backend,
+    turn_model: TurnModel,
     network: Network,
     datagrams: mpsc::Receiver<Inbound>,
     requests: mpsc::Receiver<Control>,
@@ -56,6 +59,13 @@ struct Backend {
     session: BackendSession,
     /// It was reported that the backend is gone; nothing more is read from it.
     is_gone: bool,
+}
+
+/// The call's end of the turn's model.
+struct TurnModel {
+    judge: Option<TurnJudge>,
+    answer: mpsc::Sender<Judged>,
+    answers: mpsc::Receiver<Judged>,
 }
 
 /// The call's way out.
@@ -91,6 +101,7 @@ enum Wake {
     Request(Control),
     /// `None`: it hung up.
     Backend(Option<BackendOutput>),
+    Judged(Judged),
     Deadline,
 }
 
@@ -106,6 +117,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             session,
             agent: Recorded::new(parts.agent, recorder),
             tape,
+            turn_model: TurnModel::new(parts.turn_judge),
             backend: Backend { session: parts.backend, is_gone: false },
             network: Network { udp, tcp: HashMap::new(), registration },
             datagrams,
@@ -149,6 +161,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             Some(inbound) = self.datagrams.recv() => Wake::Inbound(inbound),
             Some(request) = self.requests.recv() => Wake::Request(request),
             output = self.backend.session.output.recv(), if reads_backend => Wake::Backend(output),
+            Some(judged) = self.turn_model.answers.recv() => Wake::Judged(judged),
             () = timer => Wake::Deadline,
         }
     }
@@ -173,6 +186,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             }
             Wake::Request(request) => self.handle_request(now, request),
             Wake::Backend(output) => self.handle_backend(now, output),
+            Wake::Judged(judged) => self.handle_judged(self.session.time(now), judged),
             Wake::Deadline => {}
         }
     }
@@ -327,6 +341,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             match output {
                 AgentOutput::Packet(frame) => self.session.send_frame(now, &frame),
                 AgentOutput::Backend(input) => self.send_to_backend(at, input),
+                AgentOutput::JudgeTurn { turn, pcm } => self.judge(at, turn, pcm),
                 AgentOutput::Client(event) => {
                     let timestamp = self.timestamp(at);
                     self.client.handle_event(&event, &timestamp);
@@ -343,6 +358,19 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             Err(mpsc::error::TrySendError::Full(_)) => self.agent.handle_backend_stuck(at),
             Err(mpsc::error::TrySendError::Closed(_)) => self.lose_backend(at),
         }
+    }
+
+    fn judge(&mut self, at: SessionTime, turn: TurnId, pcm: Vec<i16>) {
+        let TurnModel { judge, answer, .. } = &self.turn_model;
+        match judge {
+            Some(judge) => judge.ask(turn, pcm, answer),
+            None => self.handle_judged(at, Judged { turn, probability: None }),
+        }
+    }
+
+    fn handle_judged(&mut self, at: SessionTime, judged: Judged) {
+        let Judged { turn, probability } = judged;
+        self.agent.handle_turn_judged(at, turn, probability);
     }
 
     /// The first reason stands.
@@ -412,6 +440,13 @@ impl RtpIn {
             level_dbfs: self.level_dbfs,
             payload: &self.payload,
         }
+    }
+}
+
+impl TurnModel {
+    fn new(judge: Option<TurnJudge>) -> Self {
+        let (answer, answers) = mpsc::channel(TURN_ANSWERS_MAX);
+        Self { judge, answer, answers }
     }
 }
 

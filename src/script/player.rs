@@ -1,13 +1,19 @@
 //! Plays a script: told the time and what the call sends, says what the backend does and when.
+//!
+//! A reply that is made ahead of the end of its turn delivers text and audio and stops before the first
+//! thing that could not be taken back: a tool call, its end, a failure. Until it counts, the script
+//! stands where it stood.
+
+mod reply;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sound::Sound;
-use super::{Script, Speed, Step};
+use self::reply::{Next, Reply, Stage, Steps};
+use super::{Script, Turn};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, TurnId};
-use crate::limits::FRAME_MS;
+use crate::limits::FRAME;
 use crate::time::SessionTime;
 
 /// One thing that the scripted backend does.
@@ -21,9 +27,6 @@ pub enum Act {
     Drop,
 }
 
-/// Audio that is delivered ahead of its time, so that what plays it does not run dry between two
-/// blocks.
-const LEAD: Duration = Duration::from_millis(60);
 /// How often another word is understood while the user speaks, in frames of 20 ms.
 const FRAMES_PER_WORD: u32 = 15;
 /// Events waiting to be taken, beyond which words are no longer shown as they come.
@@ -40,6 +43,8 @@ pub struct Player {
     next_turn: usize,
     listening: Option<Listening>,
     reply: Option<Reply>,
+    /// The answer to a turn that may be over. It waits while a reply is being made.
+    ahead: Option<Reply>,
     calls_made: u32,
     events: VecDeque<Act>,
     gone: bool,
@@ -50,30 +55,6 @@ pub struct Player {
 struct Listening {
     turn: TurnId,
     frames: u32,
-}
-
-/// A reply being made.
-#[derive(Debug)]
-struct Reply {
-    generation: Generation,
-    turn: Option<TurnId>,
-    steps: Steps,
-    next_step: usize,
-    /// Nothing happens before.
-    not_before: SessionTime,
-    /// The call id of the tool whose result is waited for until `not_before`.
-    awaiting: Option<String>,
-    sound: Option<Sound>,
-    /// Audio delivered since the last break, and when that began.
-    delivered: Duration,
-    delivered_from: Option<SessionTime>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Steps {
-    Greeting,
-    Turn(usize),
-    None,
 }
 
 impl Player {
@@ -88,6 +69,7 @@ impl Player {
             next_turn: 0,
             listening: None,
             reply: None,
+            ahead: None,
             calls_made: 0,
             events: VecDeque::new(),
             gone: false,
@@ -98,20 +80,31 @@ impl Player {
     pub fn handle_frame(&mut self) {
         let Some(listening) = &mut self.listening else { return };
         listening.frames = listening.frames.saturating_add(1);
-        if listening.frames % FRAMES_PER_WORD != 0 || self.events.len() >= EVENTS_WAITING_MAX {
+        let (turn, frames) = (listening.turn, listening.frames);
+        let script = Arc::clone(&self.script);
+        let Some(scripted) = self.turn_index().map(|index| &script.turns[index]) else { return };
+        let ends_now = |after: Duration| FRAME * (frames - 1) < after && after <= FRAME * frames;
+        if scripted.ends_after.is_some_and(|after| ends_now(after.max(FRAME))) {
+            self.event(BackendEvent::UserTurnEnded { turn });
+        }
+        if frames.is_multiple_of(FRAMES_PER_WORD) && self.events.len() < EVENTS_WAITING_MAX {
+            self.understand(turn, (frames / FRAMES_PER_WORD) as usize, scripted);
+        }
+    }
+
+    /// So many words of the turn are understood by now.
+    fn understand(&mut self, turn: TurnId, words: usize, scripted: &Turn) {
+        let Some(hears) = &scripted.hears else { return };
+        let so_far = hears.split_whitespace().take(words).collect::<Vec<_>>();
+        if so_far.len() < words {
             return;
         }
-        let words = (listening.frames / FRAMES_PER_WORD) as usize;
-        let turn = listening.turn;
-        let Some(hears) =
-            self.turn_index().and_then(|index| self.script.turns[index].hears.clone())
-        else {
-            return;
-        };
-        let so_far = hears.split_whitespace().take(words).collect::<Vec<_>>();
-        if so_far.len() == words {
-            let text = so_far.join(" ");
-            self.event(BackendEvent::UserTranscript { turn, text, is_final: false });
+        let text = so_far.join(" ");
+        self.event(BackendEvent::UserTranscript { turn, text, is_final: false });
+        if let Some(probability) = scripted.looks_complete
+            && hears.split_whitespace().count() == words
+        {
+            self.event(BackendEvent::TurnLooksComplete { turn, probability });
         }
     }
 
@@ -119,13 +112,27 @@ impl Player {
     pub fn handle_command(&mut self, now: SessionTime, command: BackendCommand) {
         match command {
             BackendCommand::Greet { generation } => {
-                self.begin(now, generation, None, Steps::Greeting);
+                self.begin(Reply::new(now, generation, None, Steps::Greeting));
             }
-            BackendCommand::Speak { generation } | BackendCommand::Say { generation, .. } => {
-                self.begin(now, generation, None, Steps::None);
+            BackendCommand::Speak { generation } => {
+                self.begin(Reply::new(now, generation, None, Steps::None));
+            }
+            BackendCommand::Say { generation, text } => {
+                self.begin(Reply::new(now, generation, None, Steps::said(text)));
             }
             BackendCommand::UserSpeechStarted { turn } => {
                 self.listening = Some(Listening { turn, frames: 0 });
+            }
+            BackendCommand::Speculate { turn, generation } => {
+                self.take_back();
+                let reply = self.answer_to(now, turn, generation);
+                self.event(BackendEvent::ReplyStarted { generation });
+                self.ahead = Some(reply);
+            }
+            BackendCommand::Withdraw { generation, .. } => {
+                if self.ahead.as_ref().is_some_and(|ahead| ahead.generation == generation) {
+                    self.take_back();
+                }
             }
             BackendCommand::UserTurnEnded { turn, generation } => {
                 let index = self.turn_index();
@@ -133,29 +140,23 @@ impl Player {
                 if let Some(text) = hears {
                     self.event(BackendEvent::UserTranscript { turn, text, is_final: true });
                 }
-                self.answer(now, turn, generation, index);
+                self.answer(now, turn, generation);
             }
             BackendCommand::UserText { turn, generation, .. } => {
-                self.answer(now, turn, generation, self.turn_index());
+                self.answer(now, turn, generation);
             }
-            BackendCommand::UserTurnDismissed { .. } => self.listening = None,
+            BackendCommand::UserTurnDismissed { turn } => {
+                self.listening.take_if(|listening| listening.turn == turn);
+            }
             BackendCommand::Cancel { generation, .. } => {
-                if self.reply.as_ref().is_some_and(|reply| reply.generation == generation) {
-                    self.reply = None;
-                }
+                self.reply.take_if(|reply| reply.generation == generation);
             }
             BackendCommand::ToolResult { call_id, .. } => {
-                if let Some(reply) = &mut self.reply
-                    && reply.awaiting.as_deref() == Some(call_id.as_str())
-                {
-                    reply.awaiting = None;
-                    reply.not_before = now;
+                if let Some(reply) = &mut self.reply {
+                    reply.handle_result(now, &call_id);
                 }
             }
-            BackendCommand::Speculate { .. }
-            | BackendCommand::Withdraw { .. }
-            | BackendCommand::Played { .. }
-            | BackendCommand::Measured(_) => {}
+            BackendCommand::Played { .. } | BackendCommand::Measured(_) => {}
         }
     }
 
@@ -190,7 +191,7 @@ impl Player {
         if !self.events.is_empty() {
             return Some(SessionTime::ZERO);
         }
-        self.reply.as_ref().map(|reply| reply.due(self.script.speed))
+        self.reply.as_ref().or(self.ahead.as_ref())?.due(self.script.speed)
     }
 
     /// Events waiting to be taken; commands should wait while there are many.
@@ -216,178 +217,64 @@ impl Player {
         (self.next_turn < count).then_some(self.next_turn)
     }
 
-    fn answer(
-        &mut self,
-        now: SessionTime,
-        turn: TurnId,
-        generation: Generation,
-        index: Option<usize>,
-    ) {
-        self.next_turn += 1;
-        self.listening = None;
+    /// What the script answers where it stands.
+    fn answer_to(&self, now: SessionTime, turn: TurnId, generation: Generation) -> Reply {
+        let index = self.turn_index();
         let think = index.map_or(Duration::ZERO, |index| self.script.turns[index].think);
         let steps = index.map_or(Steps::None, Steps::Turn);
-        self.begin(now + think, generation, Some(turn), steps);
+        Reply::new(now + think, generation, Some(turn), steps)
     }
 
-    fn begin(
-        &mut self,
-        not_before: SessionTime,
-        generation: Generation,
-        turn: Option<TurnId>,
-        steps: Steps,
-    ) {
-        self.event(BackendEvent::ReplyStarted { generation });
-        self.reply = Some(Reply {
-            generation,
-            turn,
-            steps,
-            next_step: 0,
-            not_before,
-            awaiting: None,
-            sound: None,
-            delivered: Duration::ZERO,
-            delivered_from: None,
-        });
+    /// Answers the turn: with what was made ahead as `generation`, or anew.
+    fn answer(&mut self, now: SessionTime, turn: TurnId, generation: Generation) {
+        match self.ahead.take_if(|ahead| ahead.generation == generation) {
+            Some(mut ahead) => {
+                ahead.confirm();
+                self.reply = Some(ahead);
+            }
+            None => {
+                self.take_back();
+                let reply = self.answer_to(now, turn, generation);
+                self.begin(reply);
+            }
+        }
+        self.next_turn += 1;
+        self.listening = None;
     }
 
-    /// What the reply does at `now`, if anything.
+    /// Forgets what was made ahead and what was to be said of it.
+    fn take_back(&mut self) {
+        let Some(ahead) = self.ahead.take() else { return };
+        let of_it = Act::Event(BackendEvent::ReplyStarted { generation: ahead.generation });
+        self.events.retain(|event| *event != of_it);
+    }
+
+    fn begin(&mut self, reply: Reply) {
+        self.event(BackendEvent::ReplyStarted { generation: reply.generation });
+        self.reply = Some(reply);
+    }
+
+    /// What the reply, or else the one made ahead, does at `now`, if anything.
     fn play(&mut self, now: SessionTime) -> Option<Act> {
-        loop {
-            let reply = self.reply.as_mut()?;
-            if now < reply.due(self.script.speed) {
-                return None;
-            }
-            reply.awaiting = None;
-            if let Some(pcm) = reply.next_block(now, self.script.sample_rate_hz, &self.clips) {
-                return Some(Act::Audio { generation: reply.generation, pcm });
-            }
-            let steps: &[Step] = match reply.steps {
-                Steps::Greeting => &self.script.greeting,
-                Steps::Turn(index) => &self.script.turns[index].steps,
-                Steps::None => &[],
-            };
-            let Some(step) = steps.get(reply.next_step) else {
-                let generation = reply.generation;
-                self.reply = None;
-                return Some(Act::Event(BackendEvent::ReplyFinished { generation }));
-            };
-            reply.next_step += 1;
-            let call_id = format!("call-{}", self.calls_made + 1);
-            match reply.take_up(now, step, self.script.sample_rate_hz, &self.clips, call_id) {
-                Taken::Quietly => {}
-                Taken::Acting(act) => {
-                    if let Act::Event(BackendEvent::ToolCall { .. }) = act {
-                        self.calls_made += 1;
-                    }
-                    if let Act::Event(BackendEvent::ReplyFailed { .. }) = act {
-                        self.reply = None;
-                    }
-                    return Some(act);
+        let stage = Stage { script: &self.script, clips: &self.clips, calls_made: self.calls_made };
+        let next = match (&mut self.reply, &mut self.ahead) {
+            (Some(reply), _) => reply.play(now, false, stage),
+            (None, Some(ahead)) => ahead.play(now, true, stage),
+            (None, None) => return None,
+        };
+        match next {
+            Next::Wait => None,
+            Next::Act(act) => {
+                if let Act::Event(BackendEvent::ToolCall { .. }) = act {
+                    self.calls_made += 1;
                 }
+                Some(act)
+            }
+            Next::End(act) => {
+                self.reply = None;
+                Some(act)
             }
         }
-    }
-}
-
-/// What taking up a step led to.
-enum Taken {
-    /// Nothing to say: look again.
-    Quietly,
-    Acting(Act),
-}
-
-impl Reply {
-    /// When the reply goes on.
-    fn due(&self, speed: Speed) -> SessionTime {
-        let Some(from) = self.delivered_from.filter(|_| self.sound.is_some()) else {
-            return self.not_before;
-        };
-        let paced = match speed {
-            Speed::Max => from,
-            Speed::Times(times) => {
-                from + self.delivered.saturating_sub(LEAD).div_f64(f64::from(times))
-            }
-        };
-        paced.max(self.not_before)
-    }
-
-    /// The next block of the sound being delivered, or `None` if there is no sound left.
-    fn next_block(
-        &mut self,
-        now: SessionTime,
-        sample_rate_hz: u32,
-        clips: &[Vec<i16>],
-    ) -> Option<Vec<i16>> {
-        let block = (sample_rate_hz / 1_000 * FRAME_MS) as usize;
-        let pcm = self.sound.as_mut()?.pop(block, clips);
-        if pcm.is_empty() {
-            self.sound = None;
-            return None;
-        }
-        self.delivered_from.get_or_insert(now);
-        self.delivered += Duration::from_secs_f64(pcm.len() as f64 / f64::from(sample_rate_hz));
-        Some(pcm)
-    }
-
-    fn take_up(
-        &mut self,
-        now: SessionTime,
-        step: &Step,
-        sample_rate_hz: u32,
-        clips: &[Vec<i16>],
-        call_id: String,
-    ) -> Taken {
-        let generation = self.generation;
-        let transcript = |text: &str, is_final| match self.turn {
-            None => Taken::Quietly,
-            Some(turn) => Taken::Acting(Act::Event(BackendEvent::UserTranscript {
-                turn,
-                text: text.to_owned(),
-                is_final,
-            })),
-        };
-        let event = |event| Taken::Acting(Act::Event(event));
-        match step {
-            Step::Tone { frequency_hz, length, level_dbfs } => {
-                self.sound = Some(Sound::tone(*frequency_hz, *length, *level_dbfs, sample_rate_hz));
-                Taken::Quietly
-            }
-            Step::Silence { length } => {
-                self.sound = Some(Sound::silence(*length, sample_rate_hz));
-                Taken::Quietly
-            }
-            Step::Wav { index } => {
-                self.sound = Some(Sound::clip(*index, clips));
-                Taken::Quietly
-            }
-            Step::UserPartial(text) => transcript(text, false),
-            Step::UserFinal(text) => transcript(text, true),
-            Step::Text(text) => event(BackendEvent::ReplyText { generation, text: text.clone() }),
-            Step::Tool { name, arguments, wait } => {
-                self.pause(now, *wait);
-                self.awaiting = Some(call_id.clone());
-                let (name, arguments) = (name.clone(), arguments.clone());
-                event(BackendEvent::ToolCall { generation, call_id, name, arguments })
-            }
-            Step::Stall(length) => {
-                self.pause(now, *length);
-                Taken::Quietly
-            }
-            Step::FailReply(message) => {
-                event(BackendEvent::ReplyFailed { generation, message: message.clone() })
-            }
-            Step::FailBackend(message) => event(BackendEvent::Failed { message: message.clone() }),
-            Step::Drop => Taken::Acting(Act::Drop),
-            Step::HangUp(reason) => event(BackendEvent::HangUp { reason: reason.clone() }),
-        }
-    }
-
-    /// Nothing for so long; audio after it is paced afresh.
-    fn pause(&mut self, now: SessionTime, length: Duration) {
-        self.not_before = now + length;
-        self.delivered = Duration::ZERO;
-        self.delivered_from = None;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,7 @@ use dashmap::DashMap;
 use tokio::sync::Notify;
 
 use super::ServerError;
+use super::clips;
 use super::ids::random_id;
 use super::sessions::Sessions;
 use crate::agent::Agent;
@@ -21,13 +23,14 @@ use crate::backend::{self, Backend, BackendError, CallContext};
 use crate::call::event::EndReason;
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::silero::{Silero, SileroModel};
-use crate::limits::{FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX};
+use crate::dsp::smart_turn::SmartTurn;
+use crate::limits::{FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX, TURN_JUDGES_MAX};
 use crate::media::g711::Law;
 use crate::media::negotiated::NegotiatedCodec;
 use crate::media::opus::OpusRefused;
 use crate::peer::{
     Advertise, AnswerError, CallHandle, CallParts, Endpoint, EndpointConfig, PatchError,
-    Patched as CallPatched, Precondition, Recording,
+    Patched as CallPatched, Precondition, Recording, TurnJudge,
 };
 use crate::sdp::Fragment;
 use crate::sdp::offer::AudioCodec;
@@ -56,6 +59,7 @@ pub(super) struct Registry {
 struct LiveAgent {
     profile: AgentProfile,
     backend: Arc<dyn Backend>,
+    turn_judge: Option<TurnJudge>,
 }
 
 struct Running {
@@ -79,10 +83,14 @@ impl Registry {
             &config.runtime_dir.join("libonnxruntime.so"),
             &config.runtime_dir.join("silero_vad.onnx"),
         )?;
+        let mut judges = TurnJudges::new(&config.runtime_dir);
         let (mut agents, mut errors) = (BTreeMap::new(), Vec::new());
         for (name, profile) in &config.agents {
             match live(profile) {
-                Ok(agent) => drop(agents.insert(name.clone(), agent)),
+                Ok(agent) => {
+                    let turn_judge = judges.of(name, profile)?;
+                    agents.insert(name.clone(), LiveAgent { turn_judge, ..agent });
+                }
                 Err(error) => errors.push((name.clone(), error)),
             }
         }
@@ -193,7 +201,7 @@ impl Registry {
     ) -> Result<Answer, Refusal> {
         let place = self.admit()?;
         let call = random_id()?;
-        let (name, LiveAgent { profile, backend }) = agent;
+        let (name, LiveAgent { profile, backend, turn_judge }) = agent;
         let answered = self.endpoint.answer(sdp, |format| {
             let codec = codec(format.codec, profile).map_err(|refused| refused.to_string())?;
             Ok(CallParts {
@@ -205,6 +213,7 @@ impl Registry {
                 ),
                 backend: backend.open(context(&call, profile)),
                 recording: self.recording(&call, format.codec, profile),
+                turn_judge: turn_judge.clone(),
             })
         });
         let answered = answered.map_err(refusal)?;
@@ -271,6 +280,8 @@ impl Registry {
                 messages_refused = stats.client_messages_refused,
                 turns = stats.agent.call.turns,
                 interruptions = stats.agent.call.interruptions,
+                judgements = stats.agent.call.judgements,
+                judgements_missed = stats.agent.call.judgements_missed,
                 "call ended"
             );
         }
@@ -347,7 +358,38 @@ fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
     };
-    Ok(LiveAgent { profile: profile.clone(), backend })
+    profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
+    let mut profile = profile.clone();
+    profile.settings.clips = clips::load(&profile)?;
+    Ok(LiveAgent { profile, backend, turn_judge: None })
+}
+
+/// The turn models at work, each file loaded once however many agents use it.
+struct TurnJudges {
+    runtime: PathBuf,
+    by_file: BTreeMap<PathBuf, TurnJudge>,
+}
+
+impl TurnJudges {
+    fn new(runtime_dir: &Path) -> Self {
+        Self { runtime: runtime_dir.join("libonnxruntime.so"), by_file: BTreeMap::new() }
+    }
+
+    /// That of an agent, if it has one.
+    fn of(&mut self, name: &str, profile: &AgentProfile) -> Result<Option<TurnJudge>, ServerError> {
+        let Some(file) = &profile.turn_model else { return Ok(None) };
+        if let Some(judge) = self.by_file.get(file) {
+            return Ok(Some(judge.clone()));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let copies = (cores / 2).clamp(1, TURN_JUDGES_MAX);
+        let models: Result<Vec<_>, _> =
+            (0..copies).map(|_| SmartTurn::load(&self.runtime, file)).collect();
+        let of_agent = |source| ServerError::TurnModel { agent: name.to_owned(), source };
+        let judge = TurnJudge::start(models.map_err(of_agent)?).map_err(ServerError::Threads)?;
+        self.by_file.insert(file.clone(), judge.clone());
+        Ok(Some(judge))
+    }
 }
 
 /// The registry as HTTP sees it; shared, because calls outlive the requests that made them.

@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 
 use antiphon::call::event::{DownlinkCommand, Generation};
 use antiphon::dsp::denoise::{DenoiseMode, Denoiser};
+use antiphon::dsp::echo::{EchoCanceller, EchoMode};
 use antiphon::dsp::g711;
+use antiphon::dsp::mel::{LogMel, SAMPLES};
+use antiphon::dsp::pitch::PitchTracker;
 use antiphon::dsp::resample::Resampler;
 use antiphon::dsp::silero::SileroModel;
 use antiphon::dsp::vad::level::LevelVoice;
@@ -59,6 +62,9 @@ fn main() {
     if is_wanted("whole agent") {
         whole::print();
     }
+    if is_wanted("log-mel") {
+        log_mel();
+    }
     if filter.is_none() {
         contention();
     }
@@ -87,8 +93,12 @@ fn stages() -> Vec<Stage> {
         stages.push(denoise(mode, 0.0));
     }
     stages.push(denoise(DenoiseMode::Auto, 0.02));
+    stages.push(echo("agent audible, echo", EchoMode::On, true, 0.3));
+    stages.push(echo("agent audible, client cancels", EchoMode::Auto, true, 0.0));
+    stages.push(echo("agent silent", EchoMode::On, false, 0.3));
     stages.push(voice("level (simulation)", LevelVoice::new(-50.0)));
     stages.push(voice("silero", model(1).stream()));
+    stages.push(pitch());
     stages.push(downlink("sounding", true));
     stages.push(downlink("silent", false));
     stages.push(g711_both_ways());
@@ -125,6 +135,28 @@ fn denoise(mode: DenoiseMode, noise: f32) -> Stage {
     Stage { name: format!("denoise {mode:?}{noisy}").to_lowercase(), step: Box::new(step) }
 }
 
+/// The canceller with an echo of `gain`, 190 ms after it was sent.
+fn echo(name: &str, mode: EchoMode, is_sounding: bool, gain: f32) -> Stage {
+    const DELAY_FRAMES: usize = 9;
+    const FRAME: usize = FRAME_MS as usize * 16;
+    let mut frames = Frames::new(WIDEBAND_HZ, 0.002);
+    let mut canceller = EchoCanceller::new(mode);
+    let mut on_the_way = std::collections::VecDeque::from([[0.0; FRAME]; DELAY_FRAMES]);
+    let mut at = 0;
+    let mut step = move || {
+        let mut sent = [0.0; FRAME];
+        sent.copy_from_slice(frames.next());
+        on_the_way.push_back(sent.map(|sample| sample * gain));
+        let mut heard = on_the_way.pop_front().expect("it is never empty");
+        canceller.push_sent(at, &if is_sounding { sent } else { [0.0; FRAME] });
+        black_box(canceller.step(at, &mut heard));
+        at += FRAME as i64;
+    };
+    // Long enough for `Auto` to make up its mind.
+    (0..6 * FRAMES_PER_S).for_each(|_| step());
+    Stage { name: format!("echo canceller, {name}"), step: Box::new(step) }
+}
+
 fn voice(name: &str, model: impl VoiceModel + 'static) -> Stage {
     let mut frames = Frames::new(16_000, 0.0);
     let mut detector = VoiceDetector::new(model);
@@ -132,6 +164,16 @@ fn voice(name: &str, model: impl VoiceModel + 'static) -> Stage {
         black_box(detector.step(frames.next()));
     };
     Stage { name: format!("voice {name}"), step: Box::new(step) }
+}
+
+/// On every frame; a call does so only while somebody speaks.
+fn pitch() -> Stage {
+    let mut frames = Frames::new(WIDEBAND_HZ, 0.0);
+    let mut tracker = PitchTracker::new();
+    let step = move || {
+        black_box(tracker.step(frames.next()));
+    };
+    Stage { name: "pitch".to_owned(), step: Box::new(step) }
 }
 
 /// Everything from a backend's 24 kHz to the encoder, without the encoder.
@@ -224,6 +266,23 @@ fn jitter_buffer() -> Stage {
         black_box(matches!(buffer.pop(slot, playhead), Pop::Frame { .. }));
     };
     Stage { name: "jitter buffer".to_owned(), step: Box::new(step) }
+}
+
+/// What the turn's model is given, once in each pause: not on the call's loop.
+fn log_mel() {
+    let mut features = LogMel::new();
+    let mut frames = Frames::new(WIDEBAND_HZ, 0.0);
+    let mut pcm: Vec<i16> = Vec::new();
+    while pcm.len() < SAMPLES {
+        pcm.extend(frames.next().iter().copied().map(g711::i16_from_f32));
+    }
+    let run = |_| {
+        let start = Instant::now();
+        black_box(features.step(&pcm));
+        start.elapsed()
+    };
+    let least = (0..10 * RUNS).map(run).min().unwrap_or(Duration::MAX);
+    println!("{:<44}{:>10.3} ms", "log-mel of 8 s, once a pause", least.as_secs_f64() * 1_000.0);
 }
 
 /// How many windows all cores together judge, by how many sessions they share: the reason for one

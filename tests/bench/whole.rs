@@ -128,7 +128,7 @@ impl<V: VoiceModel> Conversation<V> {
                 AgentOutput::Packet(_) => self.through.packets += 1,
                 AgentOutput::Backend(BackendInput::Audio(_)) => self.through.frames += 1,
                 AgentOutput::Backend(BackendInput::Command(command)) => self.obey(now, &command),
-                AgentOutput::Client(_) | AgentOutput::End(_) => {}
+                AgentOutput::JudgeTurn { .. } | AgentOutput::Client(_) | AgentOutput::End(_) => {}
             }
         }
     }

@@ -4,24 +4,32 @@
 //! --test sim`, and read the difference.
 
 mod backends;
+mod barge_in;
 mod clients;
+mod sounds;
 mod turns;
+mod waiting;
 
 use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand, EndReason, FloorState};
+use antiphon::call::settings::EndpointSettings;
+use antiphon::media::uplink::EchoMode;
 use expect_test::{Expect, expect};
 
 use crate::backend::Behaviour;
-use crate::world::{Network, Step, World};
+use crate::network::Network;
+use crate::world::{Step, World};
 use Step::{Backend, BackendSays, Client, Expect as Is, Say, Silence, Until};
 
 /// An agent that waits to be spoken to and answers 200 ms after the user's last word.
 fn settings() -> AgentSettings {
     let mut settings = AgentSettings::default();
     settings.call.greet = false;
-    settings.call.endpoint.silence = Duration::from_millis(200);
+    // The user's frames are told apart by marks in their samples, which a canceller would wash out.
+    settings.uplink.echo = EchoMode::Off;
+    settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(200));
     settings
 }
 
@@ -52,4 +60,18 @@ fn text(text: &str, interrupt: bool) -> Step {
 fn keys(keys: &str) -> Vec<Step> {
     let press = |key| [Client(ClientCommand::Dtmf { key }), Silence(300)];
     keys.chars().flat_map(press).collect()
+}
+
+/// A turn of half a second, and its reply of so many ms, which begins to sound.
+fn asked(reply_ms: u64) -> Vec<Step> {
+    let replies = behaves(|behaviour| {
+        behaviour.reply_ms = reply_ms;
+        behaviour.in_pieces = true;
+    });
+    vec![replies, Silence(500), Say(500), Until(FloorState::Agent)]
+}
+
+/// The asked-for reply, and then this.
+fn during(reply_ms: u64, steps: &[Step], expected: &Expect) -> World {
+    check(&[&asked(reply_ms), steps].concat(), expected)
 }

@@ -1,136 +1,104 @@
-//! Many random calls, each from a seed, through the same checks.
+//! Many random calls of a minute, each from a seed, through the same checks.
 //!
-//! A failure names its seed; `ANTIPHON_SEED=n` runs that one alone.
+//! `ANTIPHON_CALLS=n` chooses how many; `ANTIPHON_SEED=n` runs that one alone.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+mod draw;
+mod memory;
+mod runner;
 
 use antiphon::agent::AgentSettings;
-use antiphon::call::event::{BackendEvent, ClientCommand, Generation, Playout};
 
 use crate::backend::Behaviour;
-use crate::random::Random;
-use crate::world::{Network, Step, World};
+use crate::canary::{Fault, Kind};
+use crate::network::Network;
+use crate::room::Room;
+use crate::world::{Step, World};
+use runner::{caught, run_all};
 
-const CALLS: u64 = 150;
-const STEPS: u64 = 25;
+/// Length of a call.
+const CALL_MS: u64 = 60_000;
+/// By then a call that is left alone has come to rest: a reply is waited for, and dries up.
+const REST_MS: u64 = 60_000;
 
 #[test]
 fn no_random_call_breaks_an_invariant() {
-    for seed in seeds() {
-        with_seed(seed, || {
-            let mut world = call(seed, false);
-            if world.end.is_none() {
-                world.step(&Step::Backend(Behaviour::default()));
-                world.step(&Step::Silence(40_000));
-                world.checks.at_rest();
-            }
-        });
-    }
-}
-
-/// The checks can fail: with cancellations hidden from them, they do.
-#[test]
-fn a_call_whose_cancellations_are_hidden_is_caught() {
-    let caught = (0..10).filter(|seed| {
-        let call = catch_unwind(AssertUnwindSafe(|| call(*seed, true)));
-        call.is_err()
+    run_all(|seed, world| {
+        *world = Some(draw::world(seed));
+        live(seed, world.as_mut().expect("it was just made"));
     });
-    assert!(caught.count() >= 8, "the checks see too little");
 }
 
 /// The same seed is the same call, to the last decision.
 #[test]
 fn a_seed_repeats_its_call() {
+    let trace = |seed| {
+        let mut world = draw::world(seed);
+        live(seed, &mut world);
+        world.trace
+    };
     for seed in 0..3 {
-        assert_eq!(call(seed, false).trace.as_str(), call(seed, false).trace.as_str());
+        assert_eq!(trace(seed).as_str(), trace(seed).as_str());
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how a failed call is run again")]
-fn seeds() -> std::ops::Range<u64> {
-    match std::env::var("ANTIPHON_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        Some(seed) => seed..seed + 1,
-        None => 0..CALLS,
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "how a failed call is run again")]
-fn with_seed(seed: u64, run: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        eprintln!("the call of seed {seed} failed; run it alone with ANTIPHON_SEED={seed}");
-        resume_unwind(panic);
-    }
-}
-
-fn call(seed: u64, hides_cancellations: bool) -> World {
-    let mut random = Random::new(seed);
-    let mut settings = AgentSettings::default();
-    settings.call.greet = random.percent(50);
-    settings.call.endpoint.silence = std::time::Duration::from_millis(random.between(5, 40) * 20);
-    let mut world = World::new(settings, seed);
-    world.hides_cancellations = hides_cancellations;
-    for _ in 0..STEPS {
-        let step = step(&mut random);
-        world.step(&step);
-        if world.end.is_some() {
-            break;
+/// The checks can fail, each for its reason: with a fault put in, most calls are caught by the
+/// invariant that the fault breaks, and none gets through the others.
+#[test]
+fn every_fault_is_caught_by_its_invariant() {
+    for (kind, invariants) in [
+        (Kind::DoublesUserAudio, &["[user audio]"][..]),
+        (Kind::LosesUserAudio, &["[user audio]"]),
+        (Kind::SwapsUserAudio, &["[user audio]"]),
+        (Kind::KeepsDeadAudio, &["[dead audio]"]),
+        (Kind::SkipsReplyAudio, &["[ring]"]),
+        (Kind::HidesCancel, &["[history]", "[replies]", "[timers]", "[dead audio]"]),
+        (Kind::ClosesAnother, &["[replies]", "[heard]", "[ring]"]),
+        (Kind::ExaggeratesHeard, &["[heard]", "[history]"]),
+        (Kind::InventsWords, &["[history]"]),
+    ] {
+        let mut count = 0;
+        for seed in 0..10 {
+            let message = caught(|| {
+                let mut world = draw::world(seed);
+                world.fault = Some(Fault::new(kind));
+                live(seed, &mut world);
+            });
+            let Some(message) = message else { continue };
+            let is_its_own = invariants.iter().any(|invariant| message.starts_with(invariant));
+            assert!(is_its_own, "{kind:?} was caught by another check, in call {seed}: {message}");
+            count += 1;
         }
-    }
-    world
-}
-
-fn step(random: &mut Random) -> Step {
-    match random.between(1, 100) {
-        1..=35 => Step::Say(random.between(1, 75) * 20),
-        36..=70 => Step::Silence(random.between(1, 100) * 20 + random.between(0, 19)),
-        71..=77 => Step::Network(network(random)),
-        78..=85 => Step::Backend(behaviour(random)),
-        86..=98 => Step::Client(command(random)),
-        99 => Step::BackendSays(BackendEvent::WantsToSpeak),
-        _ => Step::BackendSays(match random.between(1, 2) {
-            1 => BackendEvent::HangUp { reason: "done".to_owned() },
-            _ => BackendEvent::Failed { message: "gone".to_owned() },
-        }),
+        assert!(count >= 6, "{kind:?} was caught in {count} of 10 calls");
     }
 }
 
-fn network(random: &mut Random) -> Network {
-    Network {
-        delay_ms: random.between(0, 150),
-        jitter_ms: random.between(0, 80),
-        loss_percent: if random.percent(50) { 0 } else { random.between(1, 30) },
-    }
+/// A state without an end is caught: here a backend that never answers may take a day.
+#[test]
+fn a_wait_without_an_end_is_caught() {
+    let message = caught(|| {
+        let mut settings = AgentSettings::default();
+        settings.call.reply_timeout = std::time::Duration::from_secs(86_400);
+        let mut world = World::new(settings, 1);
+        world.step(&Step::Backend(Behaviour { is_deaf: true, ..Behaviour::default() }));
+        world.run(CALL_MS);
+    });
+    assert!(message.is_some_and(|message| message.starts_with("[timers]")));
 }
 
-fn behaviour(random: &mut Random) -> Behaviour {
-    Behaviour {
-        think_ms: random.between(0, 2_000),
-        reply_ms: random.between(0, 30) * 100 + random.between(0, 99),
-        speed_percent: random.between(50, 1_000),
-        stalls_after_ms: random.percent(15).then(|| random.between(0, 1_500)),
-        fails: random.percent(10),
-        is_deaf: random.percent(10),
-        late_ms: random.between(0, 400),
+/// A call of a minute, then left alone.
+fn live(seed: u64, world: &mut World) {
+    draw::play(seed, world, CALL_MS);
+    world.person = None;
+    world.step(&Step::Network(Network::default()));
+    world.step(&Step::Room(Room::default()));
+    world.step(&Step::Backend(Behaviour::default()));
+    let by = world.now.as_millis() + REST_MS;
+    // At rest for a second, that nothing may wake it from.
+    let mut rested_ms = 0;
+    while world.end.is_none() && rested_ms < 1_000 && world.now.as_millis() < by {
+        world.run(100);
+        rested_ms = if world.checks.is_at_rest() { rested_ms + 100 } else { 0 };
     }
-}
-
-fn command(random: &mut Random) -> ClientCommand {
-    match random.between(1, 6) {
-        1 => ClientCommand::Ready,
-        2 => {
-            let interrupt = random.percent(50);
-            ClientCommand::Text { text: "some words".to_owned(), interrupt }
-        }
-        3 => ClientCommand::Mute { muted: random.percent(30) },
-        4 => ClientCommand::Dtmf { key: if random.percent(30) { '#' } else { '5' } },
-        5 => {
-            let generation = Generation(random.between(1, 10) as u32);
-            let played = std::time::Duration::from_millis(random.between(0, 5_000));
-            ClientCommand::Playout(Playout { generation, played })
-        }
-        _ => {
-            let [call_id, result] = ["1", "{}"].map(str::to_owned);
-            ClientCommand::ToolResult { call_id, result }
-        }
-    }
+    world.checks.at_rest();
+    world.checks.whole();
 }

@@ -35,7 +35,9 @@ impl AgentLog {
                 self.ready_at.get_or_insert(now);
             }
             Meaning::Floor { state, generation } => {
-                self.speaking = (state == "agent").then_some(generation);
+                // A reply that fades or is held is still the one whose playout is of interest.
+                let is_open = matches!(state.as_str(), "agent" | "contested" | "yielding");
+                self.speaking = is_open.then_some(generation);
             }
             Meaning::UserSaid(text) => self.line("caller", text),
             Meaning::BotSays(text) => self.line("agent", text),
@@ -47,7 +49,7 @@ impl AgentLog {
                     reaction = Reaction::End;
                 }
             }
-            Meaning::TurnBreakdown | Meaning::Other => {}
+            Meaning::Heard { .. } | Meaning::TurnBreakdown | Meaning::Other => {}
         }
         if self.agent.events.len() < EVENTS_MAX {
             let at_ms = ms(now);
@@ -134,9 +136,14 @@ mod tests {
         let floor = |state: &str| {
             ("server-message", json!({"type": "floor", "state": state, "generation": 3}))
         };
-        for (states, expected) in
-            [(&["agent"][..], Some(3)), (&["agent", "user"], None), (&["thinking"], None)]
-        {
+        for (states, expected) in [
+            (&["agent"][..], Some(3)),
+            (&["agent", "contested"], Some(3)),
+            (&["agent", "contested", "yielding"], Some(3)),
+            (&["agent", "user"], None),
+            (&["agent", "contested", "yielding", "user"], None),
+            (&["thinking"], None),
+        ] {
             let messages: Vec<_> = states.iter().map(|state| floor(state)).collect();
             assert_eq!(log(&messages).0.speaking(), expected, "{states:?}");
         }

@@ -2,19 +2,24 @@
 
 mod connect;
 mod running;
+mod talk;
 
 use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
 
 pub use crate::conversation::Progress as TurnProgress;
-use crate::conversation::Utterance;
+use crate::conversation::{Conversation, Utterance};
+use crate::duplex::actor::{Actor, Known};
+use crate::duplex::plan::Plan;
 use crate::error::CallError;
 use crate::limits::TURNS_MAX;
 use crate::options::{CallOptions, Turn};
 use crate::report::{Connect, Report};
 use crate::wav::Clip;
+use running::Running;
 
 /// How a call goes, while it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +57,33 @@ pub async fn call_with(
 ) -> Result<Report, CallError> {
     let utterances = utterances(options)?;
     let connected = connect::connect(options, &progress).await?;
-    running::Running::new(options, connected, utterances, progress)?.run(hang_up).await
+    let frame_samples = options.codec.frame_samples();
+    let make = |now| Conversation::new(options.manners, frame_samples, utterances, now);
+    Running::new(options, connected, make, progress)?.run(hang_up).await?.report()
+}
+
+/// A call in which `plan` is carried out, and how late a packet of it left at worst. A call that breaks
+/// is an error: half a log proves nothing.
+pub(crate) async fn act(
+    options: &CallOptions,
+    plan: Plan,
+    known: &Known,
+) -> Result<(Actor, Duration), CallError> {
+    let (progress, _) = mpsc::channel(1);
+    let (known, codec) = (known.clone(), options.codec);
+    // Seconds of work for some plans, and other calls wait for this thread.
+    let made = spawn_blocking(move || Actor::new(plan, &known, codec)).await;
+    let mut actor = made.map_err(|_| CallError::Broken("its sounds could not be made"))?;
+    let connected = connect::connect(options, &progress).await?;
+    let make = |now| {
+        actor.connected(now);
+        actor
+    };
+    let ended = Running::new(options, connected, make, progress)?.run(&Notify::new()).await?;
+    match ended.into_parts() {
+        (actor, None, late_max) => Ok((actor, late_max)),
+        (_, Some(problem), _) => Err(CallError::Broken(problem)),
+    }
 }
 
 /// Reads every clip before anything is sent: a bad file is found while nobody waits.

@@ -1,11 +1,15 @@
 //! The command line.
 
+mod duplex;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};
+
+pub use duplex::DuplexArgs;
 
 use crate::codec::CodecKind;
 use crate::impair::Impairment;
@@ -31,6 +35,9 @@ pub enum Command {
     /// Make many such calls at once and give percentiles
     #[command(after_help = BENCH_HELP)]
     Bench(Box<BenchArgs>),
+    /// Make many calls by plan and score how the agent takes turns
+    #[command(after_help = duplex::HELP)]
+    Duplex(Box<DuplexArgs>),
 }
 
 const CALL_HELP: &str = "\
@@ -173,6 +180,16 @@ pub enum Codec {
     Pcma,
 }
 
+impl From<Codec> for CodecKind {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Opus => Self::Opus,
+            Codec::Pcmu => Self::Pcmu,
+            Codec::Pcma => Self::Pcma,
+        }
+    }
+}
+
 impl From<NetworkArgs> for Impairment {
     fn from(args: NetworkArgs) -> Self {
         Self {
@@ -219,11 +236,7 @@ pub fn call_options(args: &TalkArgs, matches: &ArgMatches) -> CallOptions {
     CallOptions {
         agent: args.agent.clone(),
         token: args.token.clone(),
-        codec: match args.codec {
-            Codec::Opus => CodecKind::Opus,
-            Codec::Pcmu => CodecKind::Pcmu,
-            Codec::Pcma => CodecKind::Pcma,
-        },
+        codec: args.codec.into(),
         turns,
         manners: crate::conversation::Manners {
             sound_dbfs: args.sound_dbfs,
@@ -273,6 +286,7 @@ impl Job {
                 ..call_options(&args.talk, matches)
             },
             Command::Bench(args) => call_options(&args.talk, matches),
+            Command::Duplex(args) => args.call_options(),
         };
         Ok(Self { command, options })
     }
@@ -339,6 +353,11 @@ mod tests {
             "sing http://h",
             "bench http://h --calls 0",
             "bench http://h --record a.wav",
+            "duplex http://h --only nothing",
+            "duplex http://h --parallel 0",
+            "duplex http://h --minutes 0",
+            "duplex http://h --reply-ms 1000",
+            "duplex http://h --quick --minutes 3",
         ] {
             assert_eq!(options(arguments).unwrap_err().exit_code(), 2, "{arguments}");
         }

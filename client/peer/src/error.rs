@@ -28,6 +28,9 @@ pub enum CallError {
     /// Encoding or decoding cannot begin.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// The call ended before its time.
+    #[error("the call broke: {0}")]
+    Broken(&'static str),
     /// No media connection in time.
     #[error("no media connection within {} s: {state}", timeout.as_secs_f64())]
     Connect {

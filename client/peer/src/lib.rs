@@ -5,6 +5,7 @@
 //! cli        arguments -> CallOptions
 //! report     what came of it, for programs; `text` for people
 //! bench      many calls at once, as percentiles
+//! duplex     many calls by plan, as a table of how the agent takes turns
 //! call       the one loop: owns the clock, the connection and everything below
 //! whip       HTTP: offer in, answer out, hang up
 //! peer       the WebRTC stack, adapted to a channel; `rtcp` watches what passes through it
@@ -31,6 +32,7 @@ pub mod call;
 pub mod cli;
 pub mod codec;
 pub mod conversation;
+pub mod duplex;
 pub mod ear;
 pub mod error;
 pub mod g711;

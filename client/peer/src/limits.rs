@@ -54,3 +54,5 @@ pub const ICE_CHECKS_MAX: u16 = 500;
 
 /// Calls of one bench run, at most.
 pub const BENCH_CALLS_MAX: u32 = 1_000;
+/// Calls at the same time of one duplex run, at most: their audio is made before each begins.
+pub const DUPLEX_CALLS_MAX: u32 = 200;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_peer::bench::bench;
-use antiphon_peer::cli::{BenchArgs, CallArgs, Cli, Command, Job};
+use antiphon_peer::cli::{BenchArgs, CallArgs, Cli, Command, DuplexArgs, Job};
+use antiphon_peer::duplex::duplex;
 use antiphon_peer::{CallError, CallOptions, call_with, text};
 use clap::CommandFactory;
 use serde::Serialize;
@@ -31,6 +32,7 @@ async fn main() -> ExitCode {
     match command {
         Command::Call(args) => run_call(&args, &options).await,
         Command::Bench(args) => run_bench(&args, &options).await,
+        Command::Duplex(args) => run_duplex(&args, &options).await,
     }
 }
 
@@ -72,6 +74,28 @@ async fn run_bench(args: &BenchArgs, options: &CallOptions) -> ExitCode {
         Ok(report) => {
             let (json, worked) = (args.talk.json.as_deref(), report.worked == report.calls);
             finish(json, &report, &text::bench_summary(&report), worked)
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run_duplex(args: &DuplexArgs, options: &CallOptions) -> ExitCode {
+    let (sender, mut receiver) = mpsc::channel(256);
+    let is_quiet = args.quiet;
+    let printing = tokio::spawn(async move {
+        while let Some(line) = receiver.recv().await {
+            if !is_quiet {
+                eprintln!("{line}");
+            }
+        }
+    });
+    let result = duplex(options, &args.options(), sender).await;
+    // Ends with the suite's sender; its failure would be a failure to print.
+    drop(printing.await);
+    match result {
+        Ok(report) => {
+            let worked = report.worked() && (!args.strict || report.met());
+            finish(args.json.as_deref(), &report, &text::duplex_summary(&report), worked)
         }
         Err(error) => fail(&error),
     }

@@ -87,6 +87,13 @@ pub enum Meaning {
         /// The reply that is, or was, spoken.
         generation: u64,
     },
+    /// How much of a reply was heard.
+    Heard {
+        /// The reply.
+        generation: u64,
+        /// Whether the caller interrupted it.
+        interrupted: bool,
+    },
     /// Where the time of a turn went.
     TurnBreakdown,
     /// What the agent understood of the user, if final.
@@ -138,6 +145,10 @@ impl Message {
             Some("floor") => Meaning::Floor {
                 state: self.data["state"].as_str().unwrap_or_default().to_owned(),
                 generation: self.data["generation"].as_u64().unwrap_or_default(),
+            },
+            Some("heard") => Meaning::Heard {
+                generation: self.data["generation"].as_u64().unwrap_or_default(),
+                interrupted: self.data["interrupted"] == true,
             },
             Some("turn") => Meaning::TurnBreakdown,
             _ => Meaning::Other,
@@ -193,6 +204,11 @@ mod tests {
                 Meaning::Floor { state: "agent".into(), generation: 2 },
             ),
             ("server-message", json!({"type": "turn", "turn": 1}), Meaning::TurnBreakdown),
+            (
+                "server-message",
+                json!({"type": "heard", "generation": 3, "heard_ms": 40, "interrupted": true}),
+                Meaning::Heard { generation: 3, interrupted: true },
+            ),
             ("server-message", json!("anything"), Meaning::Other),
             ("user-transcription", json!({"text": "hi", "final": false}), Meaning::Other),
             (

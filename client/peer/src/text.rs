@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use crate::bench::BenchReport;
 use crate::call::{Progress, TurnProgress};
+use crate::duplex::report::DuplexReport;
+use crate::duplex::table;
 use crate::measure::percentiles::Percentiles;
-use crate::report::{Report, Turn};
+use crate::report::{Event, Report, Turn};
 
 /// One line about how the call goes.
 pub fn progress_line(progress: &Progress) -> String {
@@ -52,6 +54,9 @@ pub fn summary(report: &Report) -> String {
     for error in &report.agent.errors {
         line(&mut out, "agent error", format_args!("{error}"));
     }
+    for decision in decisions(&report.agent.events) {
+        line(&mut out, "floor", format_args!("{decision}"));
+    }
     for said in &report.agent.transcript {
         line(&mut out, &said.who, format_args!("{}", said.text));
     }
@@ -60,6 +65,39 @@ pub fn summary(report: &Report) -> String {
         Some(problem) => line(&mut out, "result", format_args!("failed: {problem}")),
     }
     out
+}
+
+/// What became of each reply that may have been interrupted: when the floor was contested, yielded and
+/// settled, and what was heard of a reply that was cut, with how that is known.
+fn decisions(events: &[Event]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut open: Option<String> = None;
+    for event in events.iter().filter(|event| event.kind == "server-message") {
+        let text = |key: &str| event.data[key].as_str().unwrap_or_default();
+        match (text("type"), text("state")) {
+            ("floor", state @ ("contested" | "yielding")) => {
+                let line = open.get_or_insert_with(|| {
+                    let generation = event.data["generation"].as_u64().unwrap_or_default();
+                    format!("reply {generation}:")
+                });
+                let _infallible = write!(line, " {state} at {:.0} ms,", event.at_ms);
+            }
+            ("floor", state) => {
+                lines.extend(
+                    open.take().map(|line| format!("{line} {state} at {:.0} ms", event.at_ms)),
+                );
+            }
+            ("heard", _) if event.data["interrupted"] == true => {
+                let heard_ms = event.data["heard_ms"].as_f64().unwrap_or_default();
+                let generation = event.data["generation"].as_u64().unwrap_or_default();
+                let source = text("source");
+                lines.push(format!("reply {generation}: cut, {heard_ms:.0} ms heard ({source})"));
+            }
+            _ => {}
+        }
+    }
+    lines.extend(open.map(|line| format!("{line} until the end")));
+    lines
 }
 
 fn turns(out: &mut String, report: &Report) {
@@ -196,7 +234,7 @@ pub fn bench_summary(report: &BenchReport) -> String {
         ("jitter", report.jitter_ms),
         ("sent late, worst", report.send_late_ms),
     ] {
-        let Percentiles { count, p50, p90, p99, max } = percentiles;
+        let Percentiles { count, p50, p90, p99, max, .. } = percentiles;
         line_to(
             &mut out,
             format_args!("{name:<22}  {count:>5}  {p50:>6.1}  {p90:>6.1}  {p99:>6.1}  {max:>6.1}"),
@@ -228,6 +266,45 @@ fn line(out: &mut String, label: &str, text: std::fmt::Arguments<'_>) {
 
 fn line_to(out: &mut String, text: std::fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a string takes everything");
+}
+
+/// Callers that send later than this, by one of their packets, have no part in a conversation any more:
+/// what the agent hears is then a hole.
+const LATE_MS_MAX: f64 = 100.0;
+
+/// The suite as a table and a few lines.
+pub fn duplex_summary(report: &DuplexReport) -> String {
+    let mut out = table::text(&report.rows);
+    out.push('\n');
+    let late = report.send_late_ms;
+    line(
+        &mut out,
+        "calls",
+        format_args!(
+            "{}, seed {}; each sent at worst so late: p50 {:.1} ms, max {:.1} ms{}",
+            report.calls.len(),
+            report.seed,
+            late.p50,
+            late.max,
+            if late.p50 > LATE_MS_MAX { ": this machine is too busy to judge by" } else { "" }
+        ),
+    );
+    let events = || report.calls.iter().flat_map(|call| &call.events);
+    let told = events().filter(|event| event.account.is_some()).count();
+    let against = events().filter(|event| event.contradicts_account()).count();
+    let by_account: usize = report.calls.iter().map(|call| call.replies_by_account).sum();
+    line(
+        &mut out,
+        "judged",
+        format_args!(
+            "by ear; the agent's account contradicts it at {against} of {told} events and alone told \
+             {by_account} replies from the ones before"
+        ),
+    );
+    for (problem, count) in &report.failures {
+        line(&mut out, "failed", format_args!("{count} calls: {problem}"));
+    }
+    out
 }
 
 #[cfg(test)]

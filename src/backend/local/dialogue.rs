@@ -161,6 +161,26 @@ impl Dialogue {
         }
     }
 
+    /// How likely what was understood so far is all that will be said: 0.1 where it ends in a word that
+    /// wants another, 0.9 where it is something to do, 0.5 where that is not known.
+    pub fn completeness(&self, understood: &str) -> f32 {
+        const OPEN_ENDED: [&str; 3] = ["say", "repeat", "please repeat"];
+        let words = Words::new(understood);
+        if dangles(understood) {
+            return 0.1;
+        }
+        if words.starts_with_any(&OPEN_ENDED) || words.count() == 0 {
+            return 0.5;
+        }
+        let mut trial = self.clone();
+        let misunderstood = trial.misunderstood;
+        // What the time is does not matter for whether it was understood.
+        let answer = trial.answer(SessionTime::ZERO, DateTime::ZERO, understood);
+        let is_question_back =
+            answer.text.ends_with('?') || answer.text.starts_with("For how long?");
+        if trial.misunderstood > misunderstood || is_question_back { 0.5 } else { 0.9 }
+    }
+
     fn say(&mut self, text: String) -> Answer {
         self.last_said.clone_from(&text);
         self.last_heard = None;
@@ -334,6 +354,54 @@ impl Dialogue {
             _ => self.say(format!("I did not understand. {hint}")),
         }
     }
+}
+
+/// Whether the last word wants another: a conjunction, a preposition, an article, a filler.
+pub fn dangles(text: &str) -> bool {
+    const WANTS_MORE: [&str; 40] = [
+        "and",
+        "or",
+        "but",
+        "because",
+        "so",
+        "if",
+        "that",
+        "than",
+        "to",
+        "for",
+        "from",
+        "with",
+        "of",
+        "in",
+        "on",
+        "at",
+        "by",
+        "about",
+        "into",
+        "a",
+        "an",
+        "the",
+        "my",
+        "your",
+        "is",
+        "are",
+        "was",
+        "plus",
+        "minus",
+        "times",
+        "divided",
+        "multiplied",
+        "point",
+        "um",
+        "uh",
+        "er",
+        "what",
+        "set",
+        "tell",
+        "very",
+    ];
+    let last = text.split_whitespace().next_back().unwrap_or_default();
+    WANTS_MORE.contains(&last.to_lowercase().as_str())
 }
 
 fn clock(wall: DateTime, words: &Words) -> Option<String> {

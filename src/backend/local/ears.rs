@@ -69,6 +69,7 @@ struct Pair {
 enum Ask {
     Start(TurnId),
     Frame(Box<PcmFrame>),
+    Peek { turn: TurnId, generation: Generation },
     End { turn: TurnId, generation: Generation },
     Forget,
 }
@@ -80,6 +81,8 @@ pub(super) enum EarReport {
     Ready,
     /// What was understood so far.
     Partial { turn: TurnId, text: String },
+    /// What would be understood if the turn were over, asked for as this generation.
+    Likely { turn: TurnId, generation: Generation, text: String },
     /// What was understood.
     Final { turn: TurnId, generation: Generation, text: String },
     /// Recognition is gone for good.
@@ -187,6 +190,15 @@ impl Ears {
         }
     }
 
+    /// The turn may be over; [`EarReport::Likely`] follows, and the turn goes on.
+    pub(super) fn peek(
+        &mut self,
+        turn: TurnId,
+        generation: Generation,
+    ) -> Result<(), RecogniserFailed> {
+        self.ask(Ask::Peek { turn, generation })
+    }
+
     /// The turn is over; [`EarReport::Final`] follows.
     pub(super) fn end(
         &mut self,
@@ -270,6 +282,11 @@ impl Hearing {
                 Ok(None)
             }
             Ask::Frame(frame) => self.hear(&frame),
+            Ask::Peek { turn, generation } => {
+                let hears_it = matches!(self.state, State::Utterance { turn: t, .. } if t == turn);
+                let text = if hears_it { self.pair.decide() } else { String::new() };
+                Ok(Some(EarReport::Likely { turn, generation, text }))
+            }
             Ask::End { turn, generation } => {
                 let heard_it = matches!(self.state, State::Utterance { turn: t, .. } if t == turn);
                 self.finish()?;

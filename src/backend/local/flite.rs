@@ -9,10 +9,12 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use libloading::Library;
 
 use crate::backend::BackendError;
+use crate::limits::SENTENCE_CHARS_MAX;
 
 /// What gets the library onto the machine.
 const REMEDY: &str = "`./run --setup` installs it, or: apt-get install flite";
@@ -61,6 +63,12 @@ struct Wave {
     samples: *const i16,
 }
 
+/// Where a token's sound begins and ends in the utterance, as paths through flite's relations: from its
+/// first or last word over syllables to segments.
+const TOKEN_START: &std::ffi::CStr =
+    c"daughter1.R:SylStructure.daughter1.daughter1.R:Segment.p.end";
+const TOKEN_END: &std::ffi::CStr = c"daughtern.R:SylStructure.daughtern.daughtern.R:Segment.end";
+
 /// `struct cst_audio_streaming_info`.
 #[repr(C)]
 struct StreamingInfo {
@@ -104,8 +112,54 @@ struct Engine {
     synth_text: unsafe extern "C" fn(*const c_char, *mut CVoice) -> *mut c_void,
     delete_utterance: unsafe extern "C" fn(*mut c_void),
     feat_set_float: unsafe extern "C" fn(*mut c_void, *const c_char, f32),
+    tokens: Tokens,
     // Unloaded last: the pointers above lead into them.
     _libraries: [Library; 2],
+}
+
+/// What leads to the tokens of an utterance.
+#[derive(Clone, Copy, Debug)]
+struct Tokens {
+    relation_present: unsafe extern "C" fn(*const c_void, *const c_char) -> c_int,
+    relation: unsafe extern "C" fn(*const c_void, *const c_char) -> *const c_void,
+    head: unsafe extern "C" fn(*const c_void) -> *const c_void,
+    next: unsafe extern "C" fn(*const c_void) -> *const c_void,
+    feature: unsafe extern "C" fn(*const c_void, *const c_char) -> f32,
+}
+
+impl Tokens {
+    /// When each of the utterance's tokens sounds, silence at its beginning included.
+    ///
+    /// # Safety
+    /// `utterance` is null or one that flite is synthesising on this thread.
+    unsafe fn times(self, utterance: *const c_void) -> Vec<Span> {
+        let mut spans = Vec::new();
+        // SAFETY: the relations exist while the utterance does, and a list's last item has no next.
+        unsafe {
+            let name = c"Token".as_ptr();
+            if utterance.is_null() || (self.relation_present)(utterance, name) == 0 {
+                return spans;
+            }
+            let mut token = (self.head)((self.relation)(utterance, name));
+            while !token.is_null() && spans.len() < SENTENCE_CHARS_MAX {
+                let seconds = |path: &std::ffi::CStr| (self.feature)(token, path.as_ptr());
+                let time = |seconds: f32| Duration::try_from_secs_f32(seconds).unwrap_or_default();
+                spans.push(Span {
+                    start: time(seconds(TOKEN_START)),
+                    end: time(seconds(TOKEN_END)),
+                });
+                token = (self.next)(token);
+            }
+        }
+        spans
+    }
+}
+
+/// When something sounds, counted from the utterance's first sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: Duration,
+    pub(super) end: Duration,
 }
 
 // SAFETY: the pointers lead to flite's own heap, which is tied to no thread, and the mutex lets one
@@ -115,6 +169,9 @@ unsafe impl Send for Engine {}
 /// Where the callback hands its blocks.
 struct Sink<'a> {
     take: &'a mut dyn FnMut(&[i16]) -> bool,
+    /// Told once, before the first block; `None` afterwards.
+    spans: Option<&'a mut dyn FnMut(Vec<Span>)>,
+    tokens: Tokens,
     rate_hz: u32,
 }
 
@@ -145,11 +202,23 @@ impl Flite {
         pace: f32,
         take: &mut dyn FnMut(&[i16]) -> bool,
     ) -> Result<(), SpeakError> {
+        self.speak_timed(text, pace, take, &mut |_| {})
+    }
+
+    /// The same, and tells before the first block when each token, which is a word with its punctuation,
+    /// sounds.
+    pub(super) fn speak_timed(
+        &self,
+        text: &str,
+        pace: f32,
+        take: &mut dyn FnMut(&[i16]) -> bool,
+        spans: &mut dyn FnMut(Vec<Span>),
+    ) -> Result<(), SpeakError> {
         let text = CString::new(speakable(text)).map_err(|_| SpeakError::Engine)?;
         let mut engines = engines();
         let loaded = engines.iter_mut().find(|(voice, _)| *voice == self.voice);
         let Some((_, engine)) = loaded else { return Err(SpeakError::Engine) };
-        let mut sink = Sink { take, rate_hz: 0 };
+        let mut sink = Sink { take, spans: Some(spans), tokens: engine.tokens, rate_hz: 0 };
         // SAFETY: the lock makes this thread the voice's only user; `sink` outlives the synthesis,
         // which is the only time the callback runs; the text ends in NUL.
         unsafe {
@@ -202,6 +271,13 @@ impl Engine {
                 synth_text: symbol(&base, "flite_synth_text")?,
                 delete_utterance: symbol(&base, "delete_utterance")?,
                 feat_set_float: symbol(&base, "flite_feat_set_float")?,
+                tokens: Tokens {
+                    relation_present: symbol(&base, "utt_relation_present")?,
+                    relation: symbol(&base, "utt_relation")?,
+                    head: symbol(&base, "relation_head")?,
+                    next: symbol(&base, "item_next")?,
+                    feature: symbol(&base, "ffeature_float")?,
+                },
                 _libraries: [voice_library, base],
             })
         }
@@ -225,6 +301,12 @@ unsafe extern "C" fn stream_block(
         let (Ok(start), Ok(size)) = (usize::try_from(start), usize::try_from(size)) else {
             return STREAM_STOP;
         };
+        if let Some(tell) = sink.spans.take() {
+            let spans = sink.tokens.times((*info).utt);
+            if catch_unwind(AssertUnwindSafe(|| tell(spans))).is_err() {
+                return STREAM_STOP;
+            }
+        }
         sink.rate_hz = (*wave).sample_rate.unsigned_abs();
         let is_expected = sink.rate_hz == crate::limits::WIDEBAND_HZ && (*wave).num_channels == 1;
         (sink, std::slice::from_raw_parts((*wave).samples.add(start), size), is_expected)
@@ -296,6 +378,26 @@ mod tests {
             let [slow, plain, fast] = [0.5, 1.0, 2.0].map(|pace| spoken(&flite, text, pace).len());
             assert!((12_000..48_000).contains(&plain), "{name}: {plain} samples");
             assert!(slow > plain * 3 / 2 && fast < plain * 3 / 4, "{name}: {slow} {plain} {fast}");
+        }
+    }
+
+    #[test]
+    fn every_voice_says_when_its_words_sound() {
+        for (name, voice) in Voice::NAMES {
+            let flite = Flite::load(voice).expect("flite is installed");
+            let (mut samples, mut spans) = (0, Vec::new());
+            let take = &mut |block: &[i16]| {
+                samples += block.len();
+                true
+            };
+            let text = "It is 12 o'clock, isn't it?";
+            flite.speak_timed(text, 1.0, take, &mut |told| spans = told).expect("flite speaks");
+            assert_eq!(spans.len(), 6, "{name}: {spans:?}");
+            let times: Vec<_> = spans.iter().flat_map(|span| [span.start, span.end]).collect();
+            assert!(times.is_sorted(), "{name}: {spans:?}");
+            assert!(spans.iter().all(|span| span.start < span.end), "{name}: {spans:?}");
+            let length = Duration::from_millis(samples as u64 / 16);
+            assert!(spans[5].end <= length && spans[5].end > length / 2, "{name}: {spans:?}");
         }
     }
 

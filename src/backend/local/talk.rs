@@ -1,6 +1,7 @@
 //! One call's conversation with the local backend: hears a turn, has it answered, speaks the answer
 //! sentence by sentence, and stops at once when told to.
 
+mod ahead;
 mod brain;
 mod reply;
 
@@ -8,11 +9,14 @@ use std::collections::VecDeque;
 use std::future::Future;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
+use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
 use self::reply::{Ending, Made, Reply, Source};
-use super::dialogue::Answer;
+use super::dialogue::{Answer, dangles};
 use super::ears::{EarReport, Ears};
 use super::model::ModelReport;
 use super::mouth::{Mouth, MouthReport};
@@ -35,6 +39,12 @@ pub(super) struct Talk {
     pace: f32,
     phase: Phase,
     reply: Option<Reply>,
+    /// The answer to a turn that may be over.
+    ahead: Option<Ahead>,
+    /// Replies begun so far, those made ahead among them.
+    replies: u32,
+    /// The turn that is open, and how complete it was last said to look.
+    listening: Option<(TurnId, f32)>,
     events: VecDeque<BackendEvent>,
     /// Turns that ended and whose words are not known yet.
     turns_awaited: usize,
@@ -57,6 +67,8 @@ pub(super) enum Report {
 }
 
 const NOT_HEARD: &str = "Sorry, I did not catch that.";
+/// Said of a turn of which nothing better is known.
+const COMPLETENESS_UNKNOWN: f32 = 0.5;
 const GOODBYE: &str = "the user said goodbye";
 
 impl Talk {
@@ -77,6 +89,9 @@ impl Talk {
             pace,
             phase: Phase::Waking,
             reply: None,
+            ahead: None,
+            replies: 0,
+            listening: None,
             events: VecDeque::new(),
             turns_awaited: 0,
         }
@@ -105,20 +120,40 @@ impl Talk {
                 self.say(answer);
                 Ok(())
             }
-            BackendCommand::UserSpeechStarted { turn } => self.ears.start(turn),
+            BackendCommand::UserSpeechStarted { turn } => {
+                self.listening = Some((turn, COMPLETENESS_UNKNOWN));
+                self.ears.start(turn)
+            }
+            BackendCommand::Speculate { turn, generation } => {
+                self.speculate(turn, generation);
+                self.ears.peek(turn, generation)
+            }
+            BackendCommand::Withdraw { generation, .. } => {
+                self.withdraw(generation);
+                Ok(())
+            }
             BackendCommand::UserTurnEnded { turn, generation } => {
-                self.reply = Some(Reply::hearing(generation));
+                self.forget_ahead_unless(turn, generation);
+                self.listening = None;
+                self.reply = Some(self.new_reply(generation));
                 self.turns_awaited += 1;
                 self.ears.end(turn, generation)
             }
             BackendCommand::UserText { generation, text, .. } => {
-                self.reply = Some(Reply::hearing(generation));
+                self.ahead = None;
+                self.reply = Some(self.new_reply(generation));
                 self.answer(now, &text);
                 Ok(())
             }
-            BackendCommand::UserTurnDismissed { .. } => self.ears.forget(),
+            // A reply that is being made goes on.
+            BackendCommand::UserTurnDismissed { turn } => {
+                self.listening.take_if(|(listening, _)| *listening == turn);
+                self.ahead = None;
+                self.ears.forget()
+            }
             BackendCommand::Cancel { generation, heard } => {
                 self.reply.take_if(|reply| reply.generation == generation);
+                self.withdraw(generation);
                 self.was_heard(generation, heard);
                 Ok(())
             }
@@ -137,9 +172,7 @@ impl Talk {
                 self.say(Answer { text, hang_up: false });
                 Ok(())
             }
-            BackendCommand::Speculate { .. }
-            | BackendCommand::Withdraw { .. }
-            | BackendCommand::ToolResult { .. } => Ok(()),
+            BackendCommand::ToolResult { .. } => Ok(()),
         };
         if asked.is_err() {
             self.fail("the speech recogniser does not keep up".to_owned());
@@ -152,7 +185,8 @@ impl Talk {
                 self.phase = Phase::Awake;
                 self.events.push_front(BackendEvent::Ready);
             }
-            EarReport::Partial { turn, text } => self.transcript(turn, text, false),
+            EarReport::Partial { turn, text } => self.understood_so_far(turn, text),
+            EarReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
             EarReport::Final { turn, generation, text } => {
                 self.turns_awaited = self.turns_awaited.saturating_sub(1);
                 self.transcript(turn, text.clone(), true);
@@ -171,7 +205,13 @@ impl Talk {
         match report {
             MouthReport::Block { generation, pcm } => {
                 if let Some(reply) = self.reply_of(generation) {
+                    reply.samples += pcm.len();
                     reply.made.push_back(Made::Block(pcm));
+                }
+            }
+            MouthReport::Words { generation, words } => {
+                if let Some(reply) = self.reply_of(generation) {
+                    reply.time_words(words);
                 }
             }
             MouthReport::Done { generation, spoken } => {
@@ -205,66 +245,111 @@ impl Talk {
         self.speak_on();
     }
 
+    /// Part of an open turn was understood. Of one that is over, or was none, nothing is said any more.
+    fn understood_so_far(&mut self, turn: TurnId, text: String) {
+        let Some((_, looked)) = self.listening.filter(|(listening, _)| *listening == turn) else {
+            return;
+        };
+        let probability = match &self.brain {
+            Brain::Dialogue { dialogue, .. } => dialogue.completeness(&text),
+            Brain::Model { .. } if dangles(&text) => 0.1,
+            Brain::Model { .. } => COMPLETENESS_UNKNOWN,
+        };
+        self.transcript(turn, text, false);
+        if probability != looked && self.wants_input() {
+            self.listening = Some((turn, probability));
+            self.events.push_back(BackendEvent::TurnLooksComplete { turn, probability });
+        }
+    }
+
     /// Answers what was understood, as the reply that waits for it.
     fn answer(&mut self, now: SessionTime, understood: &str) {
-        let Some(reply) = &mut self.reply else { return };
-        let generation = reply.generation;
+        let Some(generation) = self.reply.as_ref().map(|reply| reply.generation) else { return };
         self.events.push_back(BackendEvent::ReplyStarted { generation });
         match &mut self.brain {
             Brain::Dialogue { dialogue, time_zone } => {
-                let wall = Timestamp::now().to_zoned(time_zone.clone()).datetime();
-                let answer = dialogue.answer(now, wall, understood);
-                self.say(answer);
+                let answer = dialogue.answer(now, wall(time_zone), understood);
+                let pace = self.pace * dialogue.pace();
+                match self.take_ahead(generation, understood, Some(&answer), pace) {
+                    Some(made) => self.reply = Some(made),
+                    None => self.say(answer),
+                }
             }
             Brain::Model { .. } if understood.is_empty() => {
                 self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
             }
             Brain::Model { model, history, reports, .. } => {
                 history.user_said(understood);
+                let (model, reports) = (std::sync::Arc::clone(model), reports.clone());
                 let settings = model.settings();
                 let body = history.request(&settings.model, settings.tokens_max);
-                let _asking = model.ask(generation, &body, reports.clone());
-                reply.source = Source::Writing { _asking, text: Sentences::default(), chars: 0 };
+                match self.take_ahead(generation, understood, None, self.pace) {
+                    Some(mut made) => {
+                        self.record(generation, &std::mem::take(&mut made.unrecorded));
+                        self.reply = Some(made);
+                    }
+                    None => {
+                        if let Some(reply) = &mut self.reply {
+                            let _asking = model.ask(reply.work, &body, reports);
+                            let text = Sentences::default();
+                            reply.source = Source::Writing { _asking, text, chars: 0 };
+                        }
+                    }
+                }
+            }
+        }
+        self.speak_on();
+    }
+
+    /// The agent is about to say these.
+    fn record(&mut self, generation: Generation, sentences: &[String]) {
+        if let Brain::Model { history, .. } = &mut self.brain {
+            for sentence in sentences {
+                history.agent_says(generation, sentence);
             }
         }
     }
 
+    const fn new_reply(&mut self, generation: Generation) -> Reply {
+        self.replies += 1;
+        Reply::hearing(generation, Generation(self.replies), self.pace)
+    }
+
     fn begin(&mut self, generation: Generation) {
         self.events.push_back(BackendEvent::ReplyStarted { generation });
-        self.reply = Some(Reply::hearing(generation));
+        self.reply = Some(self.new_reply(generation));
     }
 
     /// The whole text of the current reply.
     fn say(&mut self, answer: Answer) {
         let Some(reply) = &mut self.reply else { return };
-        let mut text = Sentences::default();
-        text.push(&answer.text);
-        reply.sentences.extend(std::iter::from_fn(|| text.finish()));
-        reply.source = Source::Complete;
-        if answer.hang_up {
-            reply.ending = Ending::HangUp;
+        reply.complete(&answer);
+        if let Brain::Dialogue { dialogue, .. } = &self.brain {
+            reply.pace = self.pace * dialogue.pace();
         }
         self.speak_on();
     }
 
-    /// Has the next sentence spoken, if none is being spoken and not too much lies ready.
+    /// Has the next sentence spoken, of the reply or else of the one made ahead, if none is being
+    /// spoken and not too much lies ready.
     fn speak_on(&mut self) {
-        let Some(reply) = &mut self.reply else { return };
+        let ahead = self.ahead.as_mut().map(|ahead| &mut ahead.reply);
+        let is_ahead = self.reply.is_none();
+        let Some(reply) = self.reply.as_mut().or(ahead) else { return };
         if reply.speaking.is_some() || reply.made.len() > SPEECH_AHEAD_BLOCKS_MAX {
             return;
         }
         let Some(sentence) = reply.sentences.pop_front() else { return };
         let range = super::LocalSettings::PACE_RANGE;
-        let wanted = match &mut self.brain {
-            Brain::Dialogue { dialogue, .. } => self.pace * dialogue.pace(),
-            Brain::Model { history, .. } => {
-                history.agent_says(reply.generation, &sentence);
-                self.pace
-            }
-        };
-        let pace = wanted.clamp(*range.start(), *range.end());
+        let pace = reply.pace.clamp(*range.start(), *range.end());
+        let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
-        reply.speaking = Some(self.mouth.speak(reply.generation, sentence, pace));
+        reply.speaking = Some(self.mouth.speak(reply.work, sentence.clone(), pace));
+        if is_ahead {
+            reply.unrecorded.push(sentence);
+        } else {
+            self.record(generation, &[sentence]);
+        }
     }
 
     fn was_heard(&mut self, generation: Generation, heard: Heard) {
@@ -288,8 +373,10 @@ impl Talk {
         }
     }
 
-    fn reply_of(&mut self, generation: Generation) -> Option<&mut Reply> {
-        self.reply.as_mut().filter(|reply| reply.generation == generation)
+    /// The reply that its workers know by this.
+    fn reply_of(&mut self, work: Generation) -> Option<&mut Reply> {
+        let ahead = self.ahead.as_mut().map(|ahead| &mut ahead.reply);
+        self.reply.as_mut().into_iter().chain(ahead).find(|reply| reply.work == work)
     }
 
     /// Said to the call when its reply has nothing left.
@@ -304,6 +391,11 @@ impl Talk {
             }
         }
     }
+}
+
+/// The date and time on the wall.
+fn wall(time_zone: &TimeZone) -> DateTime {
+    Timestamp::now().to_zoned(time_zone.clone()).datetime()
 }
 
 impl Machine for Talk {
@@ -357,6 +449,9 @@ impl Machine for Talk {
         self.speak_on();
         Some(match made {
             Made::Text(text) => BackendOutput::Event(BackendEvent::ReplyText { generation, text }),
+            Made::Words(words) => {
+                BackendOutput::Event(BackendEvent::ReplyWords { generation, words })
+            }
             Made::Block(pcm) => {
                 let sample_rate_hz = WIDEBAND_HZ;
                 BackendOutput::Audio(ReplyAudio { generation, sample_rate_hz, pcm })

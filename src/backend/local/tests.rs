@@ -227,6 +227,55 @@ async fn goodbye_hangs_up_after_its_last_word() {
     assert!(matches!(next, Some(BackendOutput::Event(BackendEvent::HangUp { .. }))), "{next:?}");
 }
 
+/// Everything up to the end of reply `n` that is text of a reply.
+async fn texts_until_finished(session: &mut BackendSession, n: u32) -> Vec<(u32, String)> {
+    let mut texts = Vec::new();
+    loop {
+        match within(session.output.recv()).await.expect("the session lives") {
+            BackendOutput::Event(BackendEvent::ReplyText { generation, text }) => {
+                texts.push((generation.0, text));
+            }
+            BackendOutput::Event(event) if finished(n)(&event) => return texts,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_asked_for_ahead_runs_only_once_the_turn_is_over() {
+    let (turn, withdrawn) = (TurnId(1), Generation(1));
+    let asked = frames(&speech(Speaker::Flite(Voice::Slt), "set a timer for ten seconds"));
+    let begun = [BackendInput::Command(BackendCommand::UserSpeechStarted { turn })];
+    let audio = asked.into_iter().map(BackendInput::Audio);
+    let inputs: Vec<_> = begun.into_iter().chain(audio).collect();
+    let speculate = |generation| {
+        BackendInput::Command(BackendCommand::Speculate {
+            turn,
+            generation: Generation(generation),
+        })
+    };
+
+    let mut session = local().open(context());
+    for input in inputs.clone().into_iter().chain([speculate(1)]) {
+        within(session.input.send(input)).await.expect("the session lives");
+    }
+    let gone = BackendCommand::Withdraw { turn, generation: withdrawn };
+    let dismissed = BackendCommand::UserTurnDismissed { turn };
+    for command in [gone, dismissed] {
+        within(session.input.send(BackendInput::Command(command))).await.expect("it lives");
+    }
+    type_in(&session, 2, "how long is left on the timer").await;
+    let expected = [(2, "There is no timer running.".to_owned())];
+    assert_eq!(texts_until_finished(&mut session, 2).await, expected);
+
+    let mut session = local().open(context());
+    for input in inputs.into_iter().chain([speculate(1), ended(1)]) {
+        within(session.input.send(input)).await.expect("the session lives");
+    }
+    let expected = [(1, "Your timer for 10 seconds is running.".to_owned())];
+    assert_eq!(texts_until_finished(&mut session, 1).await, expected);
+}
+
 /// The shared engines with a model that answers each request in turn.
 async fn with_model(answers: Vec<Vec<Act>>) -> (Local, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");

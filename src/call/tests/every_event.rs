@@ -8,7 +8,7 @@ use super::*;
 
 /// Each state by its name, and how a call gets there. Replies are of generation 1 throughout.
 fn states() -> Vec<(&'static str, Rig)> {
-    let connecting = Rig::new(CallSettings::default());
+    let connecting = Rig::new(fixed_silence());
     let idle = Rig::silent;
     let user = || {
         let mut rig = idle();
@@ -37,6 +37,16 @@ fn states() -> Vec<(&'static str, Rig)> {
         rig.backend(BackendEvent::ReplyFinished { generation: Generation(1) });
         rig
     };
+    let contested = || {
+        let mut rig = agent();
+        rig.say(20);
+        rig
+    };
+    let yielding = || {
+        let mut rig = agent();
+        rig.say(200);
+        rig
+    };
     let closing = || {
         let mut rig = agent();
         rig.backend(BackendEvent::HangUp { reason: "done".into() });
@@ -55,6 +65,8 @@ fn states() -> Vec<(&'static str, Rig)> {
         ("thinking", thinking()),
         ("agent", agent()),
         ("agent, finished", finished()),
+        ("contested", contested()),
+        ("yielding", yielding()),
         ("closing", closing()),
         ("ended", ended()),
     ]
@@ -67,7 +79,9 @@ const STALE: Generation = Generation(0);
 
 const EVENTS: &[Event] = &[
     ("connected", |rig| rig.act(Call::handle_connected)),
-    ("speech", |rig| rig.say(60)),
+    ("a click", |rig| rig.say(20)),
+    ("speech 200 ms", |rig| rig.say(200)),
+    ("speech 500 ms", |rig| rig.say(500)),
     ("silence 100 ms", |rig| rig.quiet(100)),
     ("silence 600 ms", |rig| rig.quiet(600)),
     ("ready", |rig| rig.backend(BackendEvent::Ready)),
@@ -78,6 +92,16 @@ const EVENTS: &[Event] = &[
     ("transcript of no turn", |rig| {
         let (turn, text, is_final) = (TurnId(9), "words".to_owned(), true);
         rig.backend(BackendEvent::UserTranscript { turn, text, is_final });
+    }),
+    ("a word", |rig| {
+        let (turn, text, is_final) = (rig.call.floor.turn(), "stop".to_owned(), false);
+        rig.backend(BackendEvent::UserTranscript { turn, text, is_final });
+    }),
+    ("interrupted", |rig| rig.backend(BackendEvent::Interrupted { generation: CURRENT })),
+    ("reply words", |rig| {
+        let word = WordTime { text: "one".into(), start: Duration::ZERO, end: Duration::ZERO };
+        let (generation, words) = (CURRENT, vec![word]);
+        rig.backend(BackendEvent::ReplyWords { generation, words });
     }),
     ("wants to speak", |rig| rig.backend(BackendEvent::WantsToSpeak)),
     ("reply started", |rig| rig.backend(BackendEvent::ReplyStarted { generation: CURRENT })),
@@ -135,8 +159,10 @@ fn is_lawful(from: &str, to: &str) -> bool {
             "idle" => matches!(to, "user" | "thinking"),
             "user" => matches!(to, "settling" | "thinking" | "idle"),
             "settling" => matches!(to, "user" | "thinking" | "idle"),
-            "thinking" => matches!(to, "user" | "agent" | "idle"),
-            "agent" => matches!(to, "user" | "thinking" | "idle"),
+            "thinking" => matches!(to, "user" | "agent" | "contested" | "yielding" | "idle"),
+            "agent" => matches!(to, "user" | "thinking" | "contested" | "yielding" | "idle"),
+            "contested" => matches!(to, "user" | "thinking" | "agent" | "yielding" | "idle"),
+            "yielding" => matches!(to, "user" | "thinking" | "agent" | "idle"),
             _ => false,
         }
 }
@@ -161,42 +187,47 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
         table.push('\n');
     }
     expect![[r#"
-        connected             | thinking        .        .        .        .        .        .        .        .
-        speech                |        .     user        .     user     user     user     user        .        .
-        silence 100 ms        |        .        . settling        .        .        .        .        .        .
-        silence 600 ms        |        .        . thinking thinking        .        .        .        .        .
-        ready                 |        .        .        .        .        .        .        .        .        .
-        transcript            |        .        .        .        .        .        .        .        .        .
-        transcript of no turn |        .        .        .        .        .        .        .        .        .
-        wants to speak        |        . thinking        .        .        .        .        .        .        .
-        reply started         |        .        .        .        .        .        .        .        .        .
-        reply text            |        .        .        .        .        .        .        .        .        .
-        reply finished        |        .        .        .        .     idle        .        .        .        .
-        tool call             |        .        .        .        .        .        .        .        .        .
-        reply failed          |        .        .        .        .     idle        .        .        .        .
-        stale finish          |        .        .        .        .        .        .        .        .        .
-        failed                |  closing  closing  closing  closing  closing  closing  closing        .        .
-        hang up               |  closing  closing  closing  closing  closing  closing  closing        .        .
-        stuck                 |  closing  closing  closing  closing  closing  closing  closing        .        .
-        audio                 |        .        .        .        .    agent        .        .        .        .
-        no audio              |        .        .        .        .        .        .        .        .        .
-        stale audio           |        .        .        .        .        .        .        .        .        .
-        sent sound            |        .        .        .        .        .        .        .        .        .
-        sent the last         |        .        .        .        .        .        .     idle        .        .
-        sent stale            |        .        .        .        .        .        .        .        .        .
-        played                |        .        .        .        .        .        .        .        .        .
-        client ready          |        .        .        .        .        .        .        .        .        .
-        text, now             |        . thinking thinking thinking        . thinking thinking        .        .
-        text, later           |        . thinking        .        .        .        .        .        .        .
-        mute                  |        .        . thinking thinking        .        .        .        .        .
-        unmute                |        .        .        .        .        .        .        .        .        .
-        key                   |        .        .        .        .        .        .        .        .        .
-        key #                 |        . thinking thinking thinking        . thinking thinking        .        .
-        tool result           |        .        .        .        .        .        .        .        .        .
-        disconnect            |    ended    ended    ended    ended    ended    ended    ended    ended        .
-        10 s                  |        .        .        . thinking     idle     idle     idle    ended        .
-        2 min                 |    ended        . thinking     idle     idle     idle     idle    ended        .
-        1 h                   |    ended    ended    ended    ended    ended    ended    ended    ended        .
+        connected             | thinking        .        .        .        .        .        .        .        .        .        .
+        a click               |        .        .        .        . contested contested contested        .        .        .        .
+        speech 200 ms         |        .     user        .     user yielding yielding yielding yielding     user        .        .
+        speech 500 ms         |        .     user        .     user     user     user     user     user     user        .        .
+        silence 100 ms        |        .        . settling        .        .        .        .    agent        .        .        .
+        silence 600 ms        |        .        . thinking thinking        .        .        .    agent    agent        .        .
+        ready                 |        .        .        .        .        .        .        .        .        .        .        .
+        transcript            |        .        .        .        .        .        .        .        .        .        .        .
+        transcript of no turn |        .        .        .        .        .        .        .        .        .        .        .
+        a word                |        .        .        .        .        .        .        .        .     user        .        .
+        interrupted           |        .        .        .        .     idle     idle     idle     user     user        .        .
+        reply words           |        .        .        .        .        .        .        .        .        .        .        .
+        wants to speak        |        . thinking        .        .        .        .        .        .        .        .        .
+        reply started         |        .        .        .        .        .        .        .        .        .        .        .
+        reply text            |        .        .        .        .        .        .        .        .        .        .        .
+        reply finished        |        .        .        .        .     idle        .        .        .        .        .        .
+        tool call             |        .        .        .        .        .        .        .        .        .        .        .
+        reply failed          |        .        .        .        .     idle        .        .        .        .        .        .
+        stale finish          |        .        .        .        .        .        .        .        .        .        .        .
+        failed                |  closing  closing  closing  closing  closing  closing  closing  closing  closing        .        .
+        hang up               |  closing  closing  closing  closing  closing  closing  closing  closing  closing        .        .
+        stuck                 |  closing  closing  closing  closing  closing  closing  closing  closing  closing        .        .
+        audio                 |        .        .        .        .    agent        .        .        .        .        .        .
+        no audio              |        .        .        .        .        .        .        .        .        .        .        .
+        stale audio           |        .        .        .        .        .        .        .        .        .        .        .
+        sent sound            |        .        .        .        .        .        .        .        .        .        .        .
+        sent the last         |        .        .        .        .        .        .     idle        .        .        .        .
+        sent stale            |        .        .        .        .        .        .        .        .        .        .        .
+        played                |        .        .        .        .        .        .        .        .        .        .        .
+        client ready          |        .        .        .        .        .        .        .        .        .        .        .
+        text, now             |        . thinking thinking thinking        . thinking thinking thinking thinking        .        .
+        text, later           |        . thinking        .        .        .        .        .        .        .        .        .
+        mute                  |        .        . thinking thinking        .        .        .    agent    agent        .        .
+        unmute                |        .        .        .        .        .        .        .        .        .        .        .
+        key                   |        .        .        .        .        .        .        .        .        .        .        .
+        key #                 |        . thinking thinking thinking        . thinking thinking thinking thinking        .        .
+        tool result           |        .        .        .        .        .        .        .        .        .        .        .
+        disconnect            |    ended    ended    ended    ended    ended    ended    ended    ended    ended    ended        .
+        10 s                  |        .        .        . thinking     idle     idle     idle     idle     idle        .        .
+        2 min                 |    ended        . thinking     idle     idle     idle     idle     idle     idle    ended        .
+        1 h                   |    ended    ended    ended    ended    ended    ended    ended    ended    ended    ended        .
     "#]].assert_eq(&table);
 }
 

@@ -1,6 +1,7 @@
 //! Rows that need exact times.
 
 use super::*;
+use crate::call::settings::InterruptionPolicy;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -8,7 +9,12 @@ const fn ms(millis: u64) -> Duration {
 
 /// A rig in which the agent's reply of 2 s to a first turn sounds, `sent_ms` of it sent.
 fn agent_speaks(sent_ms: u64) -> Rig {
-    let mut rig = Rig::silent();
+    let settings = CallSettings { greet: false, ..fixed_silence() };
+    agent_speaks_with(settings, sent_ms)
+}
+
+pub(super) fn agent_speaks_with(settings: CallSettings, sent_ms: u64) -> Rig {
+    let mut rig = Rig::silent_with(settings);
     rig.say(200);
     rig.quiet(600);
     let text = "one two three four five six seven eight".to_owned();
@@ -24,8 +30,8 @@ fn agent_speaks(sent_ms: u64) -> Rig {
 #[test]
 fn the_turn_is_over_a_silence_after_the_last_voiced_frame_and_not_later() {
     for silence_ms in [100, 200, 600, 1_500] {
-        let mut settings = CallSettings { greet: false, ..CallSettings::default() };
-        settings.endpoint.silence = ms(silence_ms);
+        let mut settings = CallSettings { greet: false, ..fixed_silence() };
+        settings.endpoint = EndpointSettings::silence(ms(silence_ms));
         let mut rig = Rig::new(settings);
         rig.act(Call::handle_connected);
         rig.say(1_000);
@@ -44,6 +50,7 @@ fn user_audio_is_held_until_speech_is_believed_and_forwarded_until_the_turn_is_o
         Disposition::Forward => 'F',
         Disposition::ForwardSilence => 'S',
         Disposition::Hold => 'h',
+        Disposition::HoldAll => 'H',
         Disposition::Drop => 'x',
     };
     let mut dispositions = String::new();
@@ -56,7 +63,7 @@ fn user_audio_is_held_until_speech_is_believed_and_forwarded_until_the_turn_is_o
     rig.client(ClientCommand::Mute { muted: true });
     assert_eq!(shown(rig.frame(0.9)), 'x');
     rig.client(ClientCommand::Mute { muted: false });
-    assert_eq!(shown(rig.frame(0.9)), 'h');
+    assert_eq!(shown(rig.frame(0.9)), 'H', "an interruption is judged");
     let released = rig.outputs.iter().position(|output| *output == Output::ReleaseHeld);
     let turn = TurnId(1);
     let started = Output::Backend(BackendCommand::UserSpeechStarted { turn });
@@ -100,11 +107,13 @@ fn a_user_who_speaks_on_while_the_agent_thinks_cancels_the_reply_and_opens_a_tur
     let mut rig = Rig::silent();
     rig.say(200);
     rig.quiet(700);
-    rig.say(100);
+    rig.say(380);
+    assert_eq!(rig.call.floor(), FloorState::Yielding, "it could be an \"mhm\"");
+    rig.say(20);
     let commands: Vec<_> = rig.commands().skip(2).cloned().collect();
     let cancel = BackendCommand::Cancel { generation: Generation(1), heard: Heard::default() };
     let started = BackendCommand::UserSpeechStarted { turn: TurnId(2) };
-    assert_eq!(commands, [cancel, started]);
+    assert_eq!(commands, [started, cancel]);
     assert!(!rig.outputs.contains(&Output::Downlink(DownlinkCommand::Flush)), "nothing to flush");
 }
 
@@ -116,7 +125,9 @@ fn an_interruption_tells_the_backend_what_was_heard() {
         (Some(200), Some(700), 760, 2),
         (Some(200), Some(60_000), 1_040, 3),
     ] {
-        let mut rig = agent_speaks(1_000);
+        let mut settings = CallSettings { greet: false, ..fixed_silence() };
+        settings.interruption.policy = InterruptionPolicy::Immediate;
+        let mut rig = agent_speaks_with(settings, 1_000);
         if let Some(round_trip_ms) = round_trip_ms {
             rig.call.handle_round_trip(ms(round_trip_ms));
         }
@@ -162,7 +173,7 @@ fn text_during_speech_ends_the_turn_and_speech_goes_on_in_another() {
     let mut rig = Rig::silent();
     rig.say(200);
     rig.text("typed", true);
-    rig.say(100);
+    rig.say(400);
     let commands: Vec<_> = rig.commands().cloned().collect();
     let text = "typed".to_owned();
     assert_eq!(
@@ -172,15 +183,15 @@ fn text_during_speech_ends_the_turn_and_speech_goes_on_in_another() {
             BackendCommand::UserTurnEnded { turn: TurnId(1), generation: Generation(1) },
             BackendCommand::Cancel { generation: Generation(1), heard: Heard::default() },
             BackendCommand::UserText { turn: TurnId(2), generation: Generation(2), text },
-            BackendCommand::Cancel { generation: Generation(2), heard: Heard::default() },
             BackendCommand::UserSpeechStarted { turn: TurnId(3) },
+            BackendCommand::Cancel { generation: Generation(2), heard: Heard::default() },
         ]
     );
 }
 
 #[test]
 fn text_from_before_the_call_connected_waits_for_it() {
-    let mut rig = Rig::new(CallSettings { greet: false, ..CallSettings::default() });
+    let mut rig = Rig::new(CallSettings { greet: false, ..fixed_silence() });
     rig.text("early", true);
     assert_eq!(rig.state(), "connecting");
     rig.act(Call::handle_connected);
@@ -236,7 +247,7 @@ fn a_reply_is_given_up_only_after_the_last_sign_of_life() {
 
 #[test]
 fn a_backend_that_is_not_ready_yet_is_not_late() {
-    let mut rig = Rig::new(CallSettings::default());
+    let mut rig = Rig::new(fixed_silence());
     rig.act(Call::handle_connected);
     rig.wait(ms(15_000));
     assert_eq!(rig.call.floor(), FloorState::Thinking, "the greeting waits");
@@ -272,7 +283,7 @@ fn a_silent_reply_is_played_and_nobody_is_said_to_speak() {
 
 #[test]
 fn a_monologue_is_given_to_the_backend_in_parts_without_losing_any() {
-    let mut settings = CallSettings { greet: false, ..CallSettings::default() };
+    let mut settings = CallSettings { greet: false, ..fixed_silence() };
     settings.turn_max = ms(5_000);
     let mut rig = Rig::new(settings);
     rig.act(Call::handle_connected);

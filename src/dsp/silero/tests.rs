@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use super::*;
 use crate::dsp::g711::{f32_from_i16, ulaw_decode};
 use crate::dsp::vad::VoiceDetector;
@@ -105,6 +107,6 @@ fn a_missing_file_is_named_with_the_way_to_get_it() {
 #[test]
 fn a_file_that_is_no_model_is_refused() {
     let error = SileroModel::load(&library(), &library()).expect_err("a library is no model");
-    assert!(matches!(error, VadError::Model { .. }), "{error:?}");
+    assert!(matches!(error, ModelError::Model { .. }), "{error:?}");
     assert!(error.to_string().contains("`./run --setup`"));
 }

@@ -1,5 +1,6 @@
 //! A call that is recorded, step by step.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::agent::{Agent, AgentOutput, AgentSettings, BackendInput, PayloadKind, RtpPacket};
@@ -40,6 +41,8 @@ pub(super) struct Scene {
     sequence: u16,
     newest: Generation,
     turn: TurnId,
+    /// Turns that the model is asked about.
+    judgements: VecDeque<TurnId>,
     file: Vec<u8>,
     records: usize,
 }
@@ -53,6 +56,7 @@ impl Scene {
             sequence: u16::MAX - 20,
             newest: Generation(0),
             turn: TurnId(0),
+            judgements: VecDeque::new(),
             file: file::begin(&header(kind, settings)),
             records: 0,
         };
@@ -143,14 +147,27 @@ impl Scene {
             self.now = self.now.max(at + Duration::from_micros(at.as_micros() % 1_700)).min(until);
             self.agent.handle_timeout(self.now);
             self.drain();
+            self.judge();
         }
         self.now = until;
     }
 
+    /// The turn's model, which now and then cannot say.
+    fn judge(&mut self) {
+        while let Some(turn) = self.judgements.pop_front() {
+            let moment = self.now.as_micros() % 97;
+            let probability = (moment % 7 != 0).then_some(moment as f32 / 96.0);
+            self.agent.handle_turn_judged(self.now, turn, probability);
+            self.drain();
+        }
+    }
+
     fn drain(&mut self) {
         while let Some(output) = self.agent.poll_output() {
-            if let AgentOutput::Backend(BackendInput::Command(command)) = output {
-                self.follow(&command);
+            match output {
+                AgentOutput::Backend(BackendInput::Command(command)) => self.follow(&command),
+                AgentOutput::JudgeTurn { turn, .. } => self.judgements.push_back(turn),
+                _ => {}
             }
         }
         while let Some(block) = self.recorder().poll_block() {
@@ -161,10 +178,11 @@ impl Scene {
 
     fn follow(&mut self, command: &BackendCommand) {
         match command {
-            BackendCommand::Greet { generation } | BackendCommand::Speak { generation } => {
-                self.newest = *generation;
-            }
-            BackendCommand::UserTurnEnded { turn, generation }
+            BackendCommand::Greet { generation }
+            | BackendCommand::Speak { generation }
+            | BackendCommand::Say { generation, .. } => self.newest = *generation,
+            BackendCommand::Speculate { turn, generation }
+            | BackendCommand::UserTurnEnded { turn, generation }
             | BackendCommand::UserText { turn, generation, .. } => {
                 (self.turn, self.newest) = (*turn, *generation);
             }

@@ -1,3 +1,5 @@
+mod clips;
+
 use super::*;
 use crate::dsp::g711::i16_from_f32;
 use crate::media::codec::{CodecError, Concealment};

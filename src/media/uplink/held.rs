@@ -65,7 +65,7 @@ mod tests {
         let kept: Vec<i16> = std::iter::from_fn(|| held.pop()).map(|frame| frame.0[0]).collect();
         assert_eq!(kept, (15..60).collect::<Vec<i16>>());
         (0..1_000).for_each(|n| held.push(frame(n), Keep::Contested));
-        assert_eq!(held.frames.len(), 150);
+        assert_eq!(held.frames.len(), Keep::Contested.frames());
         held.clear();
         assert_eq!(held.pop(), None);
     }

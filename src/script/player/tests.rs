@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::script::parse;
+use crate::script::sound::Sound;
 
 /// A turn of the user ends as turn `n`, answered as generation `n`.
 fn turn_ended(n: u32) -> BackendCommand {
@@ -261,5 +262,138 @@ fn the_shipped_scripts_play_to_their_end() {
             let ended = game.trace.contains(&finished) || game.trace.contains(&failed);
             assert!(ended || game.player.is_gone(), "{}", game.trace);
         }
+    }
+}
+
+fn speculate(n: u32, generation: u32) -> BackendCommand {
+    BackendCommand::Speculate { turn: TurnId(n), generation: Generation(generation) }
+}
+
+fn withdraw(n: u32, generation: u32) -> BackendCommand {
+    BackendCommand::Withdraw { turn: TurnId(n), generation: Generation(generation) }
+}
+
+#[test]
+fn an_answer_made_ahead_goes_on_when_the_turn_was_over() {
+    let mut game = Game::new(
+        "speed: max\nturns:\n- hears: a\n  think_ms: 50\n  reply: [{text: one}, {silence_ms: 100}, \
+         {tool: {name: f, wait_ms: 0}}, {silence_ms: 100}]\n- reply: [{text: two}]\n",
+    );
+    game.run(10);
+    game.send(speculate(1, 1));
+    game.run(400);
+    game.send(turn_ended(1));
+    game.run(100);
+    game.send(turn_ended(2));
+    game.run(100);
+    // The tool is called, and the reply finished, only once the turn is over.
+    game.check(&expect![[r#"
+        @0ms Event(Ready)
+        @10ms Event(ReplyStarted { generation: Generation(1) })
+        @60ms Event(ReplyText { generation: Generation(1), text: "one" })
+        @410ms 2400 samples
+        @410ms Event(UserTranscript { turn: TurnId(1), text: "a", is_final: true })
+        @410ms Event(ToolCall { generation: Generation(1), call_id: "call-1", name: "f", arguments: "{}" })
+        @410ms 2400 samples
+        @410ms Event(ReplyFinished { generation: Generation(1) })
+        @510ms Event(ReplyStarted { generation: Generation(2) })
+        @510ms Event(ReplyText { generation: Generation(2), text: "two" })
+        @510ms Event(ReplyFinished { generation: Generation(2) })
+    "#]]);
+}
+
+#[test]
+fn a_withdrawn_answer_never_was() {
+    let script =
+        "speed: max\nturns:\n- hears: a b\n  reply: [{text: one}]\n- reply: [{text: two}]\n";
+    let mut game = Game::new(script);
+    game.send(BackendCommand::UserSpeechStarted { turn: TurnId(1) });
+    (0..15).for_each(|_| game.player.handle_frame());
+    game.run(10);
+    game.send(speculate(1, 1));
+    game.run(10);
+    game.send(withdraw(1, 1));
+    // Taken back before anything of it was taken.
+    game.send(speculate(1, 2));
+    game.send(withdraw(1, 2));
+    game.run(10);
+    (0..15).for_each(|_| game.player.handle_frame());
+    game.send(turn_ended(1));
+    game.run(10);
+    game.check(&expect![[r#"
+        @0ms Event(Ready)
+        @0ms Event(UserTranscript { turn: TurnId(1), text: "a", is_final: false })
+        @10ms Event(ReplyStarted { generation: Generation(1) })
+        @10ms Event(ReplyText { generation: Generation(1), text: "one" })
+        @30ms Event(UserTranscript { turn: TurnId(1), text: "a b", is_final: false })
+        @30ms Event(UserTranscript { turn: TurnId(1), text: "a b", is_final: true })
+        @30ms Event(ReplyStarted { generation: Generation(1) })
+        @30ms Event(ReplyText { generation: Generation(1), text: "one" })
+        @30ms Event(ReplyFinished { generation: Generation(1) })
+    "#]]);
+}
+
+#[test]
+fn a_backchannel_leaves_the_reply_and_the_script_where_they_are() {
+    let mut game = Game::new(
+        "turns: [{hears: stop that now, reply: [{silence_ms: 400}, {text: end}]}, {hears: two words, reply: []}]",
+    );
+    game.send(turn_ended(1));
+    game.run(100);
+    game.send(BackendCommand::UserSpeechStarted { turn: TurnId(2) });
+    (0..16).for_each(|_| game.player.handle_frame());
+    game.run(10);
+    game.send(BackendCommand::UserTurnDismissed { turn: TurnId(2) });
+    (0..30).for_each(|_| game.player.handle_frame());
+    game.run(900);
+    game.send(turn_ended(3));
+    game.run(10);
+    game.check(&expect![[r#"
+        @0ms Event(Ready)
+        @0ms Event(UserTranscript { turn: TurnId(1), text: "stop that now", is_final: true })
+        @0ms Event(ReplyStarted { generation: Generation(1) })
+        @100ms 4320 samples
+        @100ms Event(UserTranscript { turn: TurnId(2), text: "two", is_final: false })
+        @340ms 5280 samples
+        @340ms Event(ReplyText { generation: Generation(1), text: "end" })
+        @340ms Event(ReplyFinished { generation: Generation(1) })
+        @1010ms Event(UserTranscript { turn: TurnId(3), text: "two words", is_final: true })
+        @1010ms Event(ReplyStarted { generation: Generation(3) })
+        @1010ms Event(ReplyFinished { generation: Generation(3) })
+    "#]]);
+}
+
+#[test]
+fn what_a_provider_says_by_itself_can_be_played() {
+    let mut game = Game::new(
+        "speed: max\nturns:\n- hears: one\n  looks_complete: 0.9\n  ends_after_ms: 310\n  reply:\n\
+         \x20 - words: [{word: Hi, from_ms: 0, to_ms: 90}]\n  - interrupted: true\n",
+    );
+    game.send(BackendCommand::UserSpeechStarted { turn: TurnId(1) });
+    (0..40).for_each(|_| game.player.handle_frame());
+    game.send(turn_ended(1));
+    game.run(10);
+    game.check(&expect![[r#"
+        @0ms Event(Ready)
+        @0ms Event(UserTranscript { turn: TurnId(1), text: "one", is_final: false })
+        @0ms Event(TurnLooksComplete { turn: TurnId(1), probability: 0.9 })
+        @0ms Event(UserTurnEnded { turn: TurnId(1) })
+        @0ms Event(UserTranscript { turn: TurnId(1), text: "one", is_final: true })
+        @0ms Event(ReplyStarted { generation: Generation(1) })
+        @0ms Event(ReplyWords { generation: Generation(1), words: [WordTime { text: "Hi", start: 0ns, end: 90ms }] })
+        @0ms Event(Interrupted { generation: Generation(1) })
+        @0ms Event(ReplyFinished { generation: Generation(1) })
+    "#]]);
+}
+
+#[test]
+fn a_given_text_takes_as_long_as_speaking_it_would() {
+    for (text, ms) in [("Hi", 300), ("Are you still there?", 1_300), (&"x".repeat(4_000), 30_000)] {
+        let mut game = Game::new("speed: max\nturns: [{reply: []}]");
+        let (generation, text) = (Generation(1), text.to_owned());
+        game.send(BackendCommand::Say { generation, text: text.clone() });
+        game.run(10);
+        assert!(game.trace.contains(&text), "{}", game.trace);
+        assert!(game.trace.contains(&format!("{} samples", ms * 24)), "{}", game.trace);
     }
 }

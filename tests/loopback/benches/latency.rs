@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use antiphon::agent::{Agent, AgentSettings, BackendInput};
 use antiphon::backend::{BackendChannels, BackendOutput, ReplyAudio, channels};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation};
-use antiphon::call::settings::CallSettings;
+use antiphon::call::settings::{CallSettings, EndpointSettings};
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::limits::{FRAME_MS, JITTER_DEPTH_MS_MIN};
 use antiphon::media::codec::Codec as _;
@@ -186,11 +186,18 @@ impl Call {
         let (backend, channels) = channels();
         let mut began = Instant::now();
         let build = |_| {
-            let call = CallSettings { greet: false, ..CallSettings::default() };
+            let endpoint = EndpointSettings::silence(Duration::from_millis(600));
+            let call = CallSettings { greet: false, endpoint, ..CallSettings::default() };
             let settings = AgentSettings { call, ..AgentSettings::default() };
             let agent = Agent::new(settings, codec_of(kind, 16_000), LevelVoice::new(-50.0));
             began = Instant::now();
-            Ok(CallParts { call_id: "latency".to_owned(), agent, backend, recording: None })
+            Ok(CallParts {
+                call_id: "latency".to_owned(),
+                agent,
+                backend,
+                recording: None,
+                turn_judge: None,
+            })
         };
         let answered = endpoint.answer(&offer, build).expect("the offer can be served");
         caller.accept(&answered.sdp).await;

@@ -14,7 +14,7 @@ fn what_a_cancelled_reply_still_sends_is_dropped() {
         Say(500),
         Until(FloorState::Agent),
         Silence(400),
-        Say(300),
+        Say(600),
         Silence(100),
     ];
     let world = check(
@@ -33,11 +33,13 @@ fn what_a_cancelled_reply_still_sends_is_dropped() {
             @1320ms agent turn=1 gen=1
             @1320ms   bot-started gen=1
             @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
-            @1820ms   -> cancel gen=1 heard=440ms words=1
-            @1820ms   bot-stopped gen=1 interrupted=true heard=440ms words=1
-            @1820ms   -> speech-started turn=2
-            @1820ms   user-started turn=2
-            @1820ms user turn=2 gen=1
+            @1780ms contested turn=1 gen=1
+            @1880ms   -> speech-started turn=2
+            @1880ms   user-started turn=2
+            @1880ms yielding turn=2 gen=1
+            @2160ms   -> cancel gen=1 heard=460ms words=2
+            @2160ms   bot-stopped gen=1 interrupted=true heard=460ms words=2
+            @2160ms user turn=2 gen=1
         "#]],
     );
     assert_eq!(world.agent().stats().call.stale_messages, 3);

@@ -58,7 +58,7 @@ fn what_was_said_while_muted_reaches_nobody() {
     ];
     let world = World::play(settings(), &steps);
     let said_muted = (said_muted_ms / 20) as u32;
-    assert_eq!(world.checks.spoken, world.user.spoken() - said_muted);
+    assert_eq!(world.checks.spoken(), world.user.spoken() - said_muted);
 }
 
 #[test]

@@ -29,24 +29,26 @@ fn the_agent_greets() {
 fn a_greeting_is_interrupted_like_any_reply() {
     let mut settings = settings();
     settings.call.greet = true;
-    let steps = [Until(FloorState::Agent), Silence(200), Say(300), Is(FloorState::User)];
+    let steps = [Until(FloorState::Agent), Silence(200), Say(500), Is(FloorState::User)];
     check_with(
         settings,
         &steps,
         &expect![[r#"
-        @0ms   -> greet gen=1
-        @0ms thinking turn=0 gen=1
-        @50ms   reply-started gen=1
-        @100ms   reply-text gen=1 words=5
-        @100ms agent turn=0 gen=1
-        @100ms   bot-started gen=1
-        @350ms   reply-finished gen=1
-        @400ms   -> cancel gen=1 heard=240ms words=1
-        @400ms   bot-stopped gen=1 interrupted=true heard=240ms words=1
-        @400ms   -> speech-started turn=1
-        @400ms   user-started turn=1
-        @400ms user turn=1 gen=1
-    "#]],
+            @0ms   -> greet gen=1
+            @0ms thinking turn=0 gen=1
+            @50ms   reply-started gen=1
+            @100ms   reply-text gen=1 words=5
+            @100ms agent turn=0 gen=1
+            @100ms   bot-started gen=1
+            @350ms   reply-finished gen=1
+            @360ms contested turn=0 gen=1
+            @460ms   -> speech-started turn=1
+            @460ms   user-started turn=1
+            @460ms yielding turn=1 gen=1
+            @740ms   -> cancel gen=1 heard=260ms words=1
+            @740ms   bot-stopped gen=1 interrupted=true heard=260ms words=1
+            @740ms user turn=1 gen=1
+        "#]],
     );
 }
 
@@ -75,7 +77,7 @@ fn a_turn_is_answered() {
         @2800ms idle turn=1 gen=1
     "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken(), "every spoken frame arrived, once");
+    assert_eq!(world.checks.spoken(), world.user.spoken(), "every spoken frame arrived, once");
 }
 
 #[test]
@@ -106,11 +108,13 @@ fn an_interruption_stops_the_agent_at_once() {
             @1320ms   bot-started gen=1
             @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
             @1570ms   reply-finished gen=1
-            @1820ms   -> cancel gen=1 heard=440ms words=2
-            @1820ms   bot-stopped gen=1 interrupted=true heard=440ms words=2
-            @1820ms   -> speech-started turn=2
-            @1820ms   user-started turn=2
-            @1820ms user turn=2 gen=1
+            @1780ms contested turn=1 gen=1
+            @1880ms   -> speech-started turn=2
+            @1880ms   user-started turn=2
+            @1880ms yielding turn=2 gen=1
+            @2160ms   -> cancel gen=1 heard=460ms words=2
+            @2160ms   bot-stopped gen=1 interrupted=true heard=460ms words=2
+            @2160ms user turn=2 gen=1
             @2340ms   user-stopped turn=2
             @2340ms settling turn=2 gen=1
             @2440ms   -> turn-ended turn=2 gen=2
@@ -127,7 +131,7 @@ fn an_interruption_stops_the_agent_at_once() {
             @3520ms idle turn=2 gen=2
         "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken());
+    assert_eq!(world.checks.spoken(), world.user.spoken());
 }
 
 #[test]
@@ -152,7 +156,7 @@ fn a_pause_within_a_sentence_does_not_end_the_turn() {
         @1930ms   reply-started gen=1
     "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken());
+    assert_eq!(world.checks.spoken(), world.user.spoken());
 }
 
 #[test]
@@ -169,36 +173,39 @@ fn speech_while_the_agent_thinks_takes_the_floor_back() {
     let world = check(
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @1520ms   -> cancel gen=1 heard=0ms words=0
-        @1520ms   -> speech-started turn=2
-        @1520ms   user-started turn=2
-        @1520ms user turn=2 gen=1
-        @1720ms   transcript turn=1 words=3 final=true
-        @2040ms   user-stopped turn=2
-        @2040ms settling turn=2 gen=1
-        @2140ms   -> turn-ended turn=2 gen=2
-        @2140ms thinking turn=2 gen=2
-        @2640ms   transcript turn=2 words=3 final=true
-        @2640ms   reply-started gen=2
-        @3140ms   reply-text gen=2 words=5
-        @3140ms agent turn=2 gen=2
-        @3140ms   bot-started gen=2
-        @3140ms   measured turn=2 gen=2 speech=480 endpoint=200 transcript=700 text=1200 audio=1200 packet=1200
-    "#]],
+            @600ms   -> speech-started turn=1
+            @600ms   user-started turn=1
+            @600ms user turn=1 gen=0
+            @1120ms   user-stopped turn=1
+            @1120ms settling turn=1 gen=0
+            @1220ms   -> turn-ended turn=1 gen=1
+            @1220ms thinking turn=1 gen=1
+            @1480ms contested turn=1 gen=1
+            @1580ms   -> speech-started turn=2
+            @1580ms   user-started turn=2
+            @1580ms yielding turn=2 gen=1
+            @1720ms   transcript turn=1 words=3 final=true
+            @1720ms   reply-started gen=1
+            @1860ms   -> cancel gen=1 heard=0ms words=0
+            @1860ms user turn=2 gen=1
+            @2040ms   user-stopped turn=2
+            @2040ms settling turn=2 gen=1
+            @2140ms   -> turn-ended turn=2 gen=2
+            @2140ms thinking turn=2 gen=2
+            @2640ms   transcript turn=2 words=3 final=true
+            @2640ms   reply-started gen=2
+            @3140ms   reply-text gen=2 words=5
+            @3140ms agent turn=2 gen=2
+            @3140ms   bot-started gen=2
+            @3140ms   measured turn=2 gen=2 speech=480 endpoint=200 transcript=700 text=1200 audio=1200 packet=1200
+        "#]],
     );
-    assert_eq!(world.checks.spoken, world.user.spoken(), "the words of both parts arrived");
+    assert_eq!(world.checks.spoken(), world.user.spoken(), "the words of both parts arrived");
 }
 
 #[test]
 fn a_bad_network_costs_time_and_not_turns() {
-    let network = Network { delay_ms: 40, jitter_ms: 30, loss_percent: 5 };
+    let network = Network { delay_ms: 40, jitter_ms: 30, loss_percent: 5, ..Network::default() };
     let steps = [
         Step::Network(network),
         Silence(1_000),

@@ -8,10 +8,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep_until;
 
 use super::connect::Connected;
+use super::talk::Talk;
 use super::{CALL_MAX, Progress, tell};
 use crate::agent_log::{AgentLog, Reaction};
 use crate::codec::Encoder;
-use crate::conversation::{Conversation, Output, Utterance};
+use crate::conversation::{Conversation, Output};
 use crate::ear::Ear;
 use crate::error::CallError;
 use crate::impair::{Direction, Link};
@@ -27,12 +28,12 @@ use crate::summary::{self, ms};
 /// Ticks between two playout reports: 200 ms.
 const PLAYOUT_REPORT_TICKS: u64 = 10;
 
-/// See the module.
-pub(super) struct Running<'a> {
+/// See the module. `T` decides what is said.
+pub(super) struct Running<'a, T> {
     options: &'a CallOptions,
     connected: Connected,
     progress: mpsc::Sender<Progress>,
-    conversation: Conversation,
+    talk: T,
     agent: AgentLog,
     ear: Ear,
     encoder: Encoder,
@@ -49,11 +50,12 @@ pub(super) struct Running<'a> {
     broken: Option<&'static str>,
 }
 
-impl<'a> Running<'a> {
+impl<'a, T: Talk> Running<'a, T> {
+    /// A call whose media flows; `make` is given the time at which it begins to.
     pub(super) fn new(
         options: &'a CallOptions,
         connected: Connected,
-        utterances: Vec<Utterance>,
+        make: impl FnOnce(Duration) -> T,
         progress: mpsc::Sender<Progress>,
     ) -> Result<Self, CallError> {
         let codec = options.codec;
@@ -69,12 +71,7 @@ impl<'a> Running<'a> {
             requests.push_back(Request::Mute { muted: true });
         }
         Ok(Self {
-            conversation: Conversation::new(
-                options.manners,
-                codec.frame_samples(),
-                utterances,
-                now,
-            ),
+            talk: make(now),
             agent: AgentLog::default(),
             encoder: Encoder::new(codec)?,
             recorder: Recorder::create(heard, both, codec.rate_hz(), delay_frames)?,
@@ -93,20 +90,25 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Talks and listens until everything is said and heard, then hangs up and reports.
-    pub(super) async fn run(mut self, hang_up: &Notify) -> Result<Report, CallError> {
-        let talked = self.talk(hang_up).await;
+    /// Talks and listens until everything is said and heard, then hangs up.
+    pub(super) async fn run(mut self, hang_up: &Notify) -> Result<Self, CallError> {
+        let talked = self.go_on(hang_up).await;
         tell(&self.progress, Progress::HangingUp);
         self.connected.hang_up().await;
         talked?;
-        self.report()
+        Ok(self)
     }
 
-    async fn talk(&mut self, hang_up: &Notify) -> Result<(), CallError> {
+    /// Who talked, why the call broke if it did, and how late a packet left at worst.
+    pub(super) fn into_parts(self) -> (T, Option<&'static str>, Duration) {
+        (self.talk, self.broken, self.late_max)
+    }
+
+    async fn go_on(&mut self, hang_up: &Notify) -> Result<(), CallError> {
         if self.connected.is_channel_open {
             self.send_requests().await;
         }
-        while !self.conversation.is_done() {
+        while !self.talk.is_done() {
             let deadline = self.connected.start + self.next_deadline();
             tokio::select! {
                 biased;
@@ -114,12 +116,12 @@ impl<'a> Running<'a> {
                     Some(event) => self.handle_event(event).await,
                     None => self.end("the connection closed"),
                 },
-                () = hang_up.notified() => self.conversation.end(self.now()),
+                () = hang_up.notified() => self.talk.end(self.now()),
                 () = sleep_until(deadline.into()) => {}
             }
             let now = self.now();
             self.deliver(now).await?;
-            while !self.conversation.is_done() && self.tick_time() <= self.now() {
+            while !self.talk.is_done() && self.tick_time() <= self.now() {
                 self.tick().await?;
             }
             if now > CALL_MAX {
@@ -147,7 +149,7 @@ impl<'a> Running<'a> {
 
     fn end(&mut self, why: &'static str) {
         self.broken.get_or_insert(why);
-        self.conversation.end(self.now());
+        self.talk.end(self.now());
     }
 
     async fn handle_event(&mut self, event: PeerEvent) {
@@ -173,6 +175,7 @@ impl<'a> Running<'a> {
 
     fn handle_message(&mut self, text: &str) {
         let Some(message) = Message::parse(text) else { return };
+        self.talk.handle_message(self.now(), &message);
         let errors = self.agent.errors();
         let reaction = self.agent.handle_message(self.now(), message);
         if let Some(error) = self.agent.error_after(errors) {
@@ -205,13 +208,13 @@ impl<'a> Running<'a> {
         }
         let now = self.now();
         self.late_max = self.late_max.max(now.saturating_sub(due));
-        let frame = self.conversation.next_frame(now);
+        let frame = self.talk.next_frame(now);
         let packet = self.packet(&frame)?;
         self.recorder.handle_said(frame);
         self.uplink.push(now, packet);
         self.ticks += 1;
         self.deliver(now).await?;
-        while let Some(output) = self.conversation.poll_output() {
+        while let Some(output) = self.talk.poll_output() {
             match output {
                 Output::SendText(text) => self.requests.push_back(Request::SendText { text }),
                 Output::Progress(what) => tell(&self.progress, Progress::Turn(what)),
@@ -225,8 +228,11 @@ impl<'a> Running<'a> {
     fn hear(&mut self) -> Result<(), CallError> {
         let frame = self.ear.next_frame();
         self.recorder.handle_heard(&frame)?;
+        // The first frame heard is the one at the first tick's place.
+        let played = self.ticks - self.recorder.delay_frames() as u64;
+        self.talk.handle_played(FRAME * (self.first_tick + played) as u32, &frame);
         while let Some(heard) = self.ear.poll_heard() {
-            self.conversation.handle_heard(&heard);
+            self.talk.handle_heard(&heard);
         }
         Ok(())
     }
@@ -249,11 +255,10 @@ impl<'a> Running<'a> {
         if !self.ticks.is_multiple_of(PLAYOUT_REPORT_TICKS) {
             return;
         }
-        let Some((generation, reply)) = self.agent.speaking().zip(self.conversation.current())
-        else {
+        let Some((generation, played)) = self.agent.speaking().zip(self.talk.played()) else {
             return;
         };
-        let played_ms = reply.length().as_millis() as u64;
+        let played_ms = played.as_millis() as u64;
         self.requests.push_back(Request::Playout { generation, played_ms });
         self.agent.handle_playout_sent();
     }
@@ -278,16 +283,18 @@ impl<'a> Running<'a> {
         }
         Ok(())
     }
+}
 
-    fn report(self) -> Result<Report, CallError> {
+impl Running<'_, Conversation> {
+    /// The report on a call that ended.
+    pub(super) fn report(self) -> Result<Report, CallError> {
         let duration_ms = ms(self.now());
         self.recorder.finish()?;
         let round_trip = self.connected.peer.round_trip();
         let agent = self.agent.into_agent();
-        let turns = summary::turns(&self.conversation, &agent);
+        let turns = summary::turns(&self.talk, &agent);
         let first_turn_ms = turns.iter().find_map(|turn| turn.speech_began_at_ms);
-        let mut unprompted: Vec<_> =
-            self.conversation.unprompted().iter().map(summary::reply).collect();
+        let mut unprompted: Vec<_> = self.talk.unprompted().iter().map(summary::reply).collect();
         let is_greeting = unprompted.first().is_some_and(|reply| {
             first_turn_ms.is_none_or(|first_ms| reply.first_sound_at_ms < first_ms)
         });

@@ -165,3 +165,35 @@ fn reports_survive_json() {
     let json = serde_json::to_string(&report()).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report());
 }
+
+#[test]
+fn what_became_of_each_possible_interruption_is_told() {
+    let event = |at_ms: f64, data| Event { at_ms, kind: "server-message".into(), data };
+    let floor = |at_ms: f64, state: &str| {
+        event(at_ms, json!({"type": "floor", "state": state, "turn": 1, "generation": 2}))
+    };
+    let heard = |interrupted: bool| {
+        let source = "reported";
+        json!({"type": "heard", "generation": 3, "heard_ms": 730.4, "source": source, "interrupted": interrupted})
+    };
+    let events = [
+        floor(900.0, "agent"),
+        floor(1_000.0, "contested"),
+        floor(1_120.0, "yielding"),
+        floor(1_400.0, "agent"),
+        event(1_500.0, heard(false)),
+        floor(1_600.0, "contested"),
+        floor(1_700.0, "user"),
+        event(1_700.0, heard(true)),
+        floor(1_900.0, "contested"),
+    ];
+    assert_eq!(
+        decisions(&events),
+        [
+            "reply 2: contested at 1000 ms, yielding at 1120 ms, agent at 1400 ms",
+            "reply 2: contested at 1600 ms, user at 1700 ms",
+            "reply 3: cut, 730 ms heard (reported)",
+            "reply 2: contested at 1900 ms, until the end",
+        ]
+    );
+}

@@ -172,3 +172,24 @@ fn only_goodbye_hangs_up() {
         assert_eq!(answer.hang_up, expected, "{text}");
     }
 }
+
+#[test]
+fn what_is_still_to_come_can_be_guessed_from_the_last_words() {
+    let dialogue = Dialogue::new(None);
+    let rows = [
+        ("what is twelve plus", 0.1),
+        ("set a timer for", 0.1),
+        ("i wanted to ask you um", 0.1),
+        ("what time is it", 0.9),
+        ("what is twelve plus thirty", 0.9),
+        ("set a timer for ten seconds", 0.9),
+        ("goodbye", 0.9),
+        ("set a timer", 0.5),
+        ("say good morning", 0.5),
+        ("my brother lives in another country", 0.5),
+        ("", 0.5),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(dialogue.completeness(text), expected, "{text}");
+    }
+}

@@ -1,12 +1,14 @@
 //! One reply while it is being made: its text, sentence by sentence, and its audio.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use crate::backend::local::dialogue::Answer;
 use crate::backend::local::model::{Asking, ModelError};
 use crate::backend::local::mouth::Speaking;
 use crate::backend::local::sentences::Sentences;
-use crate::call::event::Generation;
-use crate::limits::REPLY_CHARS_MAX;
+use crate::call::event::{Generation, WordTime};
+use crate::limits::{REPLY_CHARS_MAX, WIDEBAND_HZ};
 
 /// Said where a model broke off.
 const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
@@ -14,13 +16,22 @@ const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
 /// A reply being made.
 pub(super) struct Reply {
     pub(super) generation: Generation,
+    /// What its workers know it by. No two replies of a call share it, unlike the generation, which an
+    /// answer that was withdrawn may leave to the next.
+    pub(super) work: Generation,
     pub(super) source: Source,
     /// Sentences still to be spoken.
     pub(super) sentences: VecDeque<String>,
     pub(super) speaking: Option<Speaking>,
+    /// Samples that were synthesised of it so far.
+    pub(super) samples: usize,
     /// Made and not yet taken.
     pub(super) made: VecDeque<Made>,
     pub(super) ending: Ending,
+    /// How fast it is spoken, relative to the voice's own pace.
+    pub(super) pace: f32,
+    /// Sentences given to the synthesiser, which the history does not hold yet.
+    pub(super) unrecorded: Vec<String>,
 }
 
 /// Where the reply's text comes from.
@@ -35,6 +46,7 @@ pub(super) enum Source {
 
 pub(super) enum Made {
     Text(String),
+    Words(Vec<WordTime>),
     Block(Vec<i16>),
 }
 
@@ -46,14 +58,40 @@ pub(super) enum Ending {
 }
 
 impl Reply {
-    pub(super) fn hearing(generation: Generation) -> Self {
+    pub(super) const fn hearing(generation: Generation, work: Generation, pace: f32) -> Self {
         Self {
             generation,
+            work,
             source: Source::Hearing,
             sentences: VecDeque::new(),
             speaking: None,
+            samples: 0,
             made: VecDeque::new(),
             ending: Ending::Finished,
+            pace,
+            unrecorded: Vec::new(),
+        }
+    }
+
+    /// When the words of the sentence sound that is being spoken, counted from its first sample.
+    pub(super) fn time_words(&mut self, mut words: Vec<WordTime>) {
+        let micros = self.samples as u64 * 1_000_000 / u64::from(WIDEBAND_HZ);
+        let before = Duration::from_micros(micros);
+        for word in &mut words {
+            word.start += before;
+            word.end += before;
+        }
+        self.made.push_back(Made::Words(words));
+    }
+
+    /// The whole text.
+    pub(super) fn complete(&mut self, answer: &Answer) {
+        let mut text = Sentences::default();
+        text.push(&answer.text);
+        self.sentences.extend(std::iter::from_fn(|| text.finish()));
+        self.source = Source::Complete;
+        if answer.hang_up {
+            self.ending = Ending::HangUp;
         }
     }
 

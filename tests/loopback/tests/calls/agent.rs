@@ -1,8 +1,11 @@
 //! The agent's side of a loopback call: an endpoint, and a backend that is the test itself.
 
+use std::time::Duration;
+
 use antiphon::agent::{Agent, AgentSettings, BackendInput};
 use antiphon::backend::{BackendChannels, BackendOutput, ReplyAudio, channels};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation};
+use antiphon::call::settings::EndpointSettings;
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
 use antiphon::media::codec::Codec as _;
@@ -75,7 +78,8 @@ impl Desk {
             let (backend, channels) = channels();
             tokio::spawn(backend_task(channels, turn));
             let voice = Detector { voice, level: LevelVoice::new(-50.0) };
-            let settings = AgentSettings::default();
+            let mut settings = AgentSettings::default();
+            settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(600));
             let facts = CallFacts {
                 call: CALL_ID,
                 began: "2026-01-01T00:00:00Z",
@@ -85,7 +89,8 @@ impl Desk {
             };
             let recording = self.recordings.as_ref().map(|recordings| recordings.begin(&facts));
             let agent = Agent::new(settings.clone(), codec(format), voice);
-            Ok(CallParts { call_id: CALL_ID.to_owned(), agent, backend, recording })
+            let call_id = CALL_ID.to_owned();
+            Ok(CallParts { call_id, agent, backend, recording, turn_judge: None })
         };
         let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
         (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })
@@ -102,7 +107,7 @@ impl Call {
         let rate = codec.encode_rate_hz();
         let samples = rate as usize / 50;
         let ticks = codec.rtp_clock_hz() / 50;
-        let mut beat = interval(std::time::Duration::from_millis(20));
+        let mut beat = interval(Duration::from_millis(20));
         for index in 0..50_u16 {
             beat.tick().await;
             let pcm = (0..samples).map(|sample| hum(usize::from(index) * samples + sample, rate));

@@ -1,0 +1,31 @@
+//! Recordings read from wav files.
+
+use std::path::Path;
+
+/// A recording: mono, signed 16 bit.
+pub(crate) struct Recording {
+    pub(crate) sample_rate_hz: u32,
+    pub(crate) pcm: Vec<i16>,
+}
+
+/// Reads a mono file of 16 bit, of at most `samples_max` samples, at one of `rates_hz`. The error says
+/// what was expected and what was found.
+pub(crate) fn read(path: &Path, rates_hz: &[u32], samples_max: usize) -> Result<Recording, String> {
+    let reader = hound::WavReader::open(path).map_err(|error| error.to_string())?;
+    let spec = reader.spec();
+    let is_int16 = spec.sample_format == hound::SampleFormat::Int && spec.bits_per_sample == 16;
+    if !is_int16 || spec.channels != 1 || !rates_hz.contains(&spec.sample_rate) {
+        let rates = rates_hz.iter().map(u32::to_string).collect::<Vec<_>>().join(" or ");
+        return Err(format!(
+            "expected 16 bit, 1 channel, {rates} Hz, received {} bit, {} channels, {} Hz",
+            spec.bits_per_sample, spec.channels, spec.sample_rate
+        ));
+    }
+    let count = reader.len() as usize;
+    if count > samples_max {
+        return Err(format!("expected at most {samples_max} samples, received {count}"));
+    }
+    let samples: Result<Vec<i16>, _> = reader.into_samples::<i16>().collect();
+    let pcm = samples.map_err(|error| error.to_string())?;
+    Ok(Recording { sample_rate_hz: spec.sample_rate, pcm })
+}
