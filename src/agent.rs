@@ -10,6 +10,7 @@
 //!
 //! One mutation, then drain [`Agent::poll_output`] to `None`, then the next input.
 
+mod observed;
 mod turn_sound;
 
 use std::collections::VecDeque;
@@ -28,6 +29,8 @@ use crate::media::downlink::{Clips, Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
 use crate::media::uplink::{Keep, Uplink, UplinkFrame, UplinkSettings, UplinkStats};
 use crate::time::SessionTime;
+use observed::Observations;
+pub use observed::{Observe, Observed, Taken};
 use turn_sound::TurnSound;
 
 /// What a backend is sent, in order.
@@ -116,6 +119,7 @@ pub struct Agent<C, V> {
     /// What the turn's model hears; only where there is one.
     turn_sound: Option<TurnSound>,
     outputs: VecDeque<AgentOutput>,
+    observed: Observations,
     ended: bool,
 }
 
@@ -131,6 +135,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             call: Call::new(settings.call),
             downlink: Downlink::new(&codec, settings.first_timestamp).with_clips(settings.clips),
             outputs: VecDeque::new(),
+            observed: Observations::default(),
             ended: false,
             codec,
         }
@@ -151,6 +156,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             return;
         }
         if let Some(key) = self.uplink.handle_rtp(now, packet, &self.codec) {
+            self.observed.push(|| Observed::Key { key });
             self.handle_client(now, ClientCommand::Dtmf { key });
         }
     }
@@ -183,15 +189,20 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         pcm: &[i16],
     ) {
         if !self.call.admits(generation) {
+            // A replay without audio asks the conversation again, which counts it again.
+            self.observed.push(|| Observed::ReplyAudio { generation, taken: None });
             return;
         }
         match self.downlink.push(generation, sample_rate_hz, pcm) {
             Ok(()) => {
-                let speech = speech(pcm, sample_rate_hz);
                 let length = length(pcm.len(), sample_rate_hz);
+                let speech = speech(pcm, sample_rate_hz);
+                let taken = Some(Taken { length, speech });
+                self.observed.push(|| Observed::ReplyAudio { generation, taken });
                 self.call.handle_reply_audio(now, generation, length, speech);
             }
             Err(rejected) => {
+                self.observed.push(|| Observed::ReplyAudio { generation, taken: None });
                 let message = refusal(rejected).to_owned();
                 self.call.handle_backend(now, BackendEvent::ReplyFailed { generation, message });
             }
@@ -207,6 +218,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
 
     /// What the turn's model answered to [`AgentOutput::JudgeTurn`]; `None` if it could not say.
     pub fn handle_turn_judged(&mut self, now: SessionTime, turn: TurnId, probability: Option<f32>) {
+        self.observed.push(|| Observed::TurnJudged { turn, probability });
         self.call.handle_turn_judged(now, turn, probability);
         self.follow_call();
     }
@@ -227,11 +239,14 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         {
             self.hear(now, frame);
         }
+        self.observed.push(|| Observed::Deadlines);
         self.call.handle_timeout(now);
         self.follow_call();
         while !self.ended
             && let Some(slot) = self.downlink.poll_slot(now, &mut self.codec)
         {
+            self.observed.push(|| Observed::Sent(slot.sent));
+            self.observed.push_audio(|| Observed::SentAudio(self.downlink.last_frame().into()));
             self.outputs.extend(slot.packet.map(AgentOutput::Packet));
             if let Some(next) = self.downlink.next_slot() {
                 self.uplink.handle_sent(next - FRAME, self.downlink.last_frame());
@@ -249,6 +264,28 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<AgentOutput> {
         self.outputs.pop_front()
+    }
+
+    /// From now on what happens inside is kept for [`Agent::poll_observed`], which must be drained
+    /// after every input. Nothing is kept by default.
+    pub fn observe(&mut self, what: Observe) {
+        self.observed.keep(what);
+    }
+
+    /// The next thing that happened inside, in order.
+    pub fn poll_observed(&mut self) -> Option<Observed> {
+        self.observed.pop()
+    }
+
+    /// The next frames of the user are taken to have these probabilities of speech, one each, whatever the
+    /// voice model says: a replay needs no model.
+    pub fn dictate_voice(&mut self, voice: f32) {
+        self.uplink.dictate_voice(voice);
+    }
+
+    /// The rates of [`Observed::HeardAudio`]'s decoded audio and of [`Observed::SentAudio`].
+    pub fn audio_rates_hz(&self) -> (u32, u32) {
+        (self.codec.decode_rate_hz(), self.codec.encode_rate_hz())
     }
 
     /// When [`Agent::handle_timeout`] wants to be called next, and why.
@@ -278,6 +315,12 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
 
     fn hear(&mut self, now: SessionTime, frame: UplinkFrame) {
         let disposition = self.call.handle_frame(now, &frame.features);
+        let (features, echo) = (frame.features, self.call.echo());
+        self.observed.push(|| Observed::Heard { features, echo });
+        self.observed.push_audio(|| Observed::HeardAudio {
+            decoded: self.uplink.last_frame().into(),
+            pcm: Box::new(frame.pcm),
+        });
         // What is released from the held ring is older than this frame.
         self.follow_call();
         match disposition {
@@ -294,6 +337,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// Does what the conversation decided.
     fn follow_call(&mut self) {
         while let Some(output) = self.call.poll_output() {
+            self.observed.push(|| Observed::Output(output.clone()));
             match output {
                 Output::Decision(_) => {}
                 Output::Backend(command) => self.send_to_backend(BackendInput::Command(command)),

@@ -33,8 +33,8 @@ use crate::call::effects::Effects;
 use crate::call::ending::{HANG_UP_DRAIN_MAX, Prompts};
 use crate::call::endpoint::{Endpoint, TurnHint};
 use crate::call::event::{
-    BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, FloorState,
-    FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
+    BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EchoVerdict, EndReason,
+    FloorState, FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
@@ -135,6 +135,8 @@ pub struct Call {
     settings: CallSettings,
     phase: Phase,
     echo_gate: EchoGate,
+    /// The gate's verdict on the last frame.
+    echo: EchoVerdict,
     speech: Speech,
     endpoint: Endpoint,
     floor: Floor,
@@ -160,6 +162,7 @@ impl Call {
         Self {
             phase: Phase::Connecting,
             echo_gate: EchoGate::default(),
+            echo: EchoVerdict::Clear,
             speech: Speech::new(settings.speech.clone()),
             endpoint: Endpoint::new(&settings.endpoint),
             floor: Floor::new(&settings),
@@ -193,6 +196,7 @@ impl Call {
             return Disposition::Drop;
         }
         let echo = self.echo_gate.step(features);
+        self.echo = echo;
         let change = self.speech.step(features, echo);
         self.floor.heard(now, features, echo, change, &mut self.effects);
         self.follow_turn();
@@ -351,6 +355,11 @@ impl Call {
     /// Who holds the floor.
     pub const fn floor(&self) -> FloorState {
         self.floor.state()
+    }
+
+    /// Whether the last frame was taken for the agent's own voice.
+    pub const fn echo(&self) -> EchoVerdict {
+        self.echo
     }
 
     /// What was counted so far.

@@ -7,6 +7,7 @@ mod agents;
 mod environment;
 mod file;
 mod ice;
+mod overlay;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +20,9 @@ use antiphon_signaling::turn::IceServersConfig;
 
 pub use agents::{AgentProfile, BackendConfig, ClipSource, ClipSources};
 pub use environment::Environment;
+pub use overlay::overlay;
 
+use crate::flight::Kind;
 use crate::limits::SESSION_TTL_DEFAULT;
 use crate::yaml::YamlError;
 
@@ -41,6 +44,8 @@ pub struct Config {
     pub ice_servers: IceServersConfig,
     /// Where the ONNX runtime and the Silero model lie.
     pub runtime_dir: PathBuf,
+    /// Where calls are recorded; `None`: nowhere, which is the default.
+    pub recordings: Option<RecordingsConfig>,
     /// Calls at once; one more is refused with 503. 1 to 10 000, default 200.
     pub calls_max: usize,
     /// How long a join token is good for when its session does not say.
@@ -72,6 +77,15 @@ pub struct MediaConfig {
     pub tcp: Option<SocketAddr>,
     /// Addresses by which clients reach the media sockets, where NAT lies between.
     pub advertise: Vec<IpAddr>,
+}
+
+/// The flight recorder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingsConfig {
+    /// One file a call, named by its id, readable by the server's user only.
+    pub directory: PathBuf,
+    /// How much is kept. `Full` is the operator's word that callers consented.
+    pub kind: Kind,
 }
 
 /// What the command line says; it overrides the file.
@@ -235,6 +249,7 @@ impl Config {
             media: MediaConfig::beside(loopback),
             ice_servers: ice::none(),
             runtime_dir: environment::runtime_dir(environment.get(RUNTIME_DIR_VARIABLE)),
+            recordings: None,
             calls_max: 200,
             session_ttl: SESSION_TTL_DEFAULT,
             default_agent: BUILT_IN_AGENT.to_owned(),

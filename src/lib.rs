@@ -41,6 +41,7 @@
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
+//! | [`flight`] | a call as a file, and the file as a call again; its trace and its drawing |
 //!
 //! Shell:
 //!
@@ -50,7 +51,8 @@
 //! | [`peer`] | what carries media: the sockets, the WebRTC session, and the one loop of a call |
 //! | [`config`] | file, environment and command line to [`config::Config`] |
 //! | [`server`] | calls and sessions, admission, drain; implements the port that the signaling crate calls |
-//! | [`telemetry`] | logs |
+//! | [`replay`] | the command that replays recordings |
+//! | [`telemetry`] | logs, and recordings on their way to the disk |
 //!
 //! Beside them: the crate `signaling` (HTTP; SDP is an opaque string to it), `client/peer` (the headless
 //! caller, which shares no code with the agent so that it can contradict it), `client/web` (the browser
@@ -105,6 +107,7 @@
 pub mod agent;
 pub mod call;
 pub mod dsp;
+pub mod flight;
 pub mod limits;
 pub mod media;
 pub mod rtp;
@@ -121,6 +124,8 @@ pub mod backend;
 pub mod config;
 #[cfg(feature = "shell")]
 pub mod peer;
+#[cfg(feature = "shell")]
+pub mod replay;
 #[cfg(feature = "shell")]
 pub mod server;
 #[cfg(feature = "shell")]

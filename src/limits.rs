@@ -209,6 +209,36 @@ pub const YAML_NODES_MAX: usize = 20_000;
 /// Mistakes listed for one YAML text; more are counted.
 pub const YAML_ERRORS_MAX: usize = 50;
 
+// ==== Flight recordings ====
+
+/// Bytes of one record: a block of reply audio is 19 200, a tool's arguments may be long. A longer one
+/// ends the recording with a note.
+pub const FLIGHT_RECORD_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of records collected before they are handed on as a block.
+pub const FLIGHT_BLOCK_BYTES: usize = 64 * 1024;
+/// How long records are collected before they are handed on: what a crash of the process may lose.
+pub const FLIGHT_BLOCK_TIME: Duration = Duration::from_secs(5);
+/// Bytes of one block before compression, at most. A file that claims more is not read further.
+pub const FLIGHT_BLOCK_BYTES_MAX: usize = FLIGHT_BLOCK_BYTES + FLIGHT_RECORD_BYTES_MAX + 64;
+/// Bytes of records in one recording, before compression: about ten hours of a busy call. At the limit the
+/// recording ends with a note; the call goes on.
+pub const FLIGHT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of a clip in a recording: [`CLIP_MS_MAX`] at 48 kHz, and what says so.
+pub const FLIGHT_CLIP_BYTES_MAX: usize = CLIP_MS_MAX as usize * 48 * 2 + 64;
+/// Bytes of a recording's header.
+pub const FLIGHT_HEADER_BYTES_MAX: usize = 256 * 1024;
+/// Blocks of one call waiting to be written. A full queue ends the recording with a note: the call never
+/// waits for a disk.
+pub const FLIGHT_QUEUE_BLOCKS_MAX: usize = 16;
+/// Recordings being written at the same moment; the others' queues wait.
+pub const FLIGHT_WRITERS_MAX: usize = 4;
+/// How long a stopping server waits for recordings to be written.
+pub const FLIGHT_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Points along the time axis of a drawing; longer calls are drawn with several frames to a point.
+pub const FLIGHT_DRAWING_POINTS_MAX: usize = 2_000;
+/// Marks and bands in a drawing; later ones are left out, and it says so.
+pub const FLIGHT_DRAWING_MARKS_MAX: usize = 2_000;
+
 // ==== Scripts ====
 
 /// Turns in one backend script; more are a mistake in it.
@@ -255,6 +285,10 @@ const _: () = assert!(PRE_ROLL_MS <= HELD_MS_MAX, "the pre-roll lives in the hel
 const _: () = assert!(
     BACKEND_INPUT_MAX as u32 * FRAME_MS > HELD_MS_MAX,
     "releasing the held audio at once must fit the backend's queue"
+);
+const _: () = assert!(
+    2 * BACKEND_BLOCK_SAMPLES_MAX + 64 <= FLIGHT_RECORD_BYTES_MAX,
+    "a block of reply audio is one record"
 );
 const _: () = assert!(
     2 * 6 * MESSAGE_TEXT_CHARS_MAX + 1_024 <= DATA_MESSAGE_BYTES_MAX,

@@ -1,16 +1,21 @@
 //! The `antiphon` binary: arguments to configuration, configuration to a running server, and its end.
 
+use std::io::{BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use antiphon::config::{Config, Environment, Overrides, TcpOverride};
+use antiphon::replay::{self, Outcome, ReplayOptions};
 use antiphon::server::{self, Server};
 use antiphon::telemetry::{self, LogConfig};
 use clap::{Args, Parser, Subcommand};
 
 /// Exit status of a bad configuration, after BSD's `EX_CONFIG`.
 const EXIT_CONFIG: u8 = 78;
+/// Exit status of arguments that make no sense, as the argument parser's own.
+const EXIT_USAGE: u8 = 2;
 
 /// A WebRTC media agent for voice products.
 #[derive(Debug, Parser)]
@@ -24,6 +29,9 @@ struct Cli {
 enum Command {
     /// Answer calls.
     Serve(Box<ServeArgs>),
+    /// Run a recorded call through the same core again and compare what it decides: exit status 0 if it
+    /// decides the same, 1 if not or if the file is damaged.
+    Replay(Box<ReplayArgs>),
     /// Ask a running server whether it is well: exit status 0 or 1.
     Health {
         /// Such as <http://127.0.0.1:8080/healthz>.
@@ -70,9 +78,38 @@ struct ServeArgs {
     log_json: bool,
 }
 
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// A recording; see `recordings` in deploy/antiphon.example.yaml.
+    file: PathBuf,
+    /// Show what another setting would have decided. The keys are those of an agent in the
+    /// configuration, such as turn.silence_ms=400; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Write both sides as wav files into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    wav: Option<PathBuf>,
+    /// Draw the call.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Draw from here on, in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "svg")]
+    from: Option<f64>,
+    /// Draw up to here, in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "svg")]
+    to: Option<f64>,
+    /// Let the voice model judge the audio again, instead of taking what it said then.
+    #[arg(long)]
+    listen_again: bool,
+    /// Only the result, and with --set only what differs.
+    #[arg(long)]
+    quiet: bool,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve(*args),
+        Command::Replay(args) => replay(*args),
         Command::Health { url } => runtime().and_then(|runtime| {
             runtime.block_on(server::health::check(&url)).map_err(|problem| failure(1, &problem))
         }),
@@ -107,6 +144,31 @@ fn serve(args: ServeArgs) -> Result<(), ExitCode> {
         server.run(server::stop_signal()).await;
         Ok(())
     })
+}
+
+fn replay(args: ReplayArgs) -> Result<(), ExitCode> {
+    let seconds = |option: &str, seconds: Option<f64>| {
+        let duration = seconds.map(Duration::try_from_secs_f64).transpose();
+        duration.map_err(|_| failure(EXIT_USAGE, &format!("{option}: expected seconds from 0 on")))
+    };
+    let options = ReplayOptions {
+        from: seconds("--from", args.from)?,
+        to: seconds("--to", args.to)?,
+        file: args.file,
+        sets: args.set,
+        wav: args.wav,
+        svg: args.svg,
+        listen_again: args.listen_again,
+        quiet: args.quiet,
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let outcome = replay::run(&options, &mut out);
+    // What was written before a mistake is shown before it.
+    let flushed = out.flush();
+    match outcome.map_err(|problem| failure(1, &problem))? {
+        Outcome::Good => flushed.map_err(|error| failure(1, &format!("output: {error}"))),
+        Outcome::Different => Err(ExitCode::FAILURE),
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {

@@ -13,6 +13,7 @@ mod driver;
 mod endpoint;
 mod judge;
 mod routes;
+mod tape;
 mod tcp;
 mod webrtc;
 
@@ -22,4 +23,5 @@ pub use call::{
 pub use endpoint::{Advertise, AnswerError, BindError, Endpoint, EndpointConfig};
 pub use judge::TurnJudge;
 pub use routes::PortStats;
+pub use tape::{Recording, Tape, TapeItem};
 pub use webrtc::{IdentityError, SessionStats};

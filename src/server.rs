@@ -19,6 +19,7 @@ use crate::config::{BackendConfig, Config};
 use crate::dsp::onnx::ModelError;
 use crate::limits::DRAIN_GRACE;
 use crate::peer::BindError;
+use crate::telemetry::recordings::RecordingsError;
 use registry::{Calls, Registry};
 
 /// A server that is bound but does not answer yet.
@@ -46,6 +47,8 @@ pub enum ServerError {
     TurnModel { agent: String, source: ModelError },
     #[error("cannot start a thread for the turn model: {0}")]
     Threads(std::io::Error),
+    #[error(transparent)]
+    Recordings(#[from] RecordingsError),
     #[error("{}", listed(.0))]
     Backends(Vec<(String, BackendError)>),
     #[error("{0}; choose other media sockets with --udp and --tcp")]

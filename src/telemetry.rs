@@ -1,4 +1,7 @@
-//! Logs. User words and audio never appear in a message; only in fields whose key begins with `pii.`.
+//! Logs and recordings. User words and audio never appear in a log message; only in fields whose key begins
+//! with `pii.`.
+
+pub mod recordings;
 
 use std::io::IsTerminal as _;
 

@@ -67,6 +67,21 @@ refused() {
     [ "$status" -ne 0 ] && grep -q -- "$expected" <<<"$text"
 }
 
+# The longest recording in FOLDER, replayed: it decides what it decided.
+longest() { ls -S "$out/$1"/*.flight | head -n 1; }
+replayed() { "$antiphon" replay "$(longest "$1")" "${@:2}" | tee /dev/stderr | grep -q "same decisions"; }
+
+# Every recording in FOLDER replays to the same decisions.
+all_replayed() {
+    local file
+    for file in "$out/$1"/*.flight; do
+        "$antiphon" replay "$file" --quiet || return 1
+    done
+}
+
+# A recording of features holds nothing of what was said.
+wordless() { refused "features only" "$antiphon" replay "$(longest recorded-features)" --wav "$out/none"; }
+
 # A call by a join token, in the background; sets session_id and caller_pid.
 begin_session_call() {
     local answer
@@ -127,7 +142,11 @@ make_speech() {
 call() { "$peer" call "$base" "$@"; }
 
 mkdir -p "$out"
-rm -f "$out"/*.log "$out"/*.json "$out"/*.wav "$out"/*.png
+rm -f "$out"/*.log "$out"/*.json "$out"/*.wav "$out"/*.png "$out"/*.svg
+rm -rf "$out"/recorded-*/
+printf 'recordings: {directory: recorded-scripted, consent: full}\n' >"$out/recorded-scripted.yaml"
+printf 'recordings: {directory: recorded-features}\n' >"$out/recorded-features.yaml"
+printf 'recordings: {directory: recorded-local, consent: full}\n' >"$out/recorded-local.yaml"
 make_speech || { echo "flite or espeak-ng is missing; deploy/setup runtime test installs them"; exit 1; }
 
 echo "-- refusals at start"
@@ -141,7 +160,7 @@ check "a missing model is named, and how to get it" \
 check "the example configuration is good" "$antiphon" serve --config deploy/antiphon.example.yaml --check
 
 echo "-- scripted backend: deploy/examples/tone.yaml"
-start_server --backend scripted --script deploy/examples/tone.yaml --silence-ms 200
+start_server --config "$out/recorded-scripted.yaml" --backend scripted --script deploy/examples/tone.yaml --silence-ms 200
 check "two turns are answered" \
     call --say "$out/hello.wav" --say "$out/another.wav" --record "$out/tone.wav" --json "$out/tone.json"
 figures "two turns are answered"
@@ -166,17 +185,20 @@ figures "libwebrtc" 8
 check "hostile requests and datagrams hurt nobody" python3 tests/hostile.py "$base" "$udp"
 check "the server is well" server_is_well
 stop_server
+check "each of these calls replays to the same decisions" all_replayed recorded-scripted
 
-echo "-- echo backend"
-start_server --backend echo --silence-ms 300
+echo "-- echo backend, recorded without consent"
+start_server --config "$out/recorded-features.yaml" --backend echo --silence-ms 300
 check "echo says back what it heard" \
     call --say "$out/hello.wav" --record "$out/echo.wav" --json "$out/echo.json"
 check "as speech" python3 tests/measure.py speech "$out/echo.wav" 1
 check "the server is well" server_is_well
 stop_server
+check "its features replay to the same floor" replayed recorded-features --quiet
+check "and hold no audio" wordless
 
 echo "-- local backend, the default"
-start_server --silence-ms 500
+start_server --config "$out/recorded-local.yaml" --silence-ms 500
 check "a conversation with the guide" call --say "$out/sum.wav" --say "$out/time.wav" \
     --record "$out/local.wav" --json "$out/local.json"
 figures "a conversation with the guide"
@@ -189,6 +211,11 @@ check "headless Chromium" tests/browser/run "$base" "$out/sum.wav" "$out" three
 figures "headless Chromium" 20
 check "the server is well" server_is_well
 stop_server
+check "each of these calls, the browser's among them, replays too" all_replayed recorded-local
+check "and is drawn" replayed recorded-local --quiet --svg "$out/call.svg"
+check "and decides the same when the voice model listens again" \
+    replayed recorded-local --quiet --listen-again
+figures "and decides the same when the voice model listens again" 2
 
 echo "-- access key and join token"
 readonly key=test-key-0123456789

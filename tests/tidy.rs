@@ -23,6 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rtvi", &["call::event", "limits", "time"]),
     ("media", &["rtp", "dsp", "call::event", "time", "limits"]),
     ("agent", &["media", "call", "dsp", "time", "limits"]),
+    // Tells the whole core again what it was told, and its settings with it.
+    ("flight", &["agent", "call", "media", "rtp", "dsp", "time", "limits"]),
     // Shell.
     ("backend", &["agent", "media::frame", "call::event", "script", "yaml", "time", "limits"]),
     (
@@ -30,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "agent",
             "backend",
+            "flight",
             "media",
             "dsp",
             "rtp",
@@ -42,19 +45,38 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "config",
-        &["yaml", "script", "agent", "backend", "peer", "media", "dsp", "rtp", "call", "limits"],
+        &[
+            "yaml", "script", "agent", "backend", "flight", "peer", "media", "dsp", "rtp", "call",
+            "limits",
+        ],
     ),
     (
         "server",
-        &["peer", "backend", "agent", "media", "sdp", "config", "dsp", "call::event", "limits"],
+        &[
+            "peer",
+            "backend",
+            "agent",
+            "media",
+            "sdp",
+            "config",
+            "telemetry",
+            "dsp",
+            "call::event",
+            "limits",
+        ],
     ),
-    ("telemetry", &["config"]),
-    ("main", &["server", "config", "telemetry"]),
+    // Writes what calls record; its tests make a call.
+    ("telemetry", &["config", "flight", "agent", "peer", "media", "dsp", "time", "limits"]),
+    // The command that replays recordings: no server, no network.
+    ("replay", &["flight", "config", "agent", "media", "dsp", "call::event", "time", "limits"]),
+    ("main", &["server", "config", "telemetry", "replay"]),
 ];
 
 /// Rooms that are told the time and touch nothing outside.
-const PURE: &[&str] =
-    &["time", "limits", "yaml", "script", "rtp", "sdp", "dsp", "call", "rtvi", "media", "agent"];
+const PURE: &[&str] = &[
+    "time", "limits", "yaml", "script", "rtp", "sdp", "dsp", "call", "rtvi", "media", "agent",
+    "flight",
+];
 
 /// Outside worlds, each with its owners (path prefixes from the root).
 const OWNERS: &[(&str, &[&str])] = &[

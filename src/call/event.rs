@@ -407,6 +407,23 @@ pub enum EndReason {
     Internal,
 }
 
+impl EndReason {
+    /// The name used in traces.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Backend { .. } => "backend",
+            Self::BackendFailed { .. } => "backend-failed",
+            Self::PeerLost => "peer-lost",
+            Self::NotConnected => "not-connected",
+            Self::TooLong => "too-long",
+            Self::Idle => "idle",
+            Self::Drained => "drained",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// One thing that the conversation wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::call::event::{
-    BackendCommand, ClientEvent, Decision, DownlinkCommand, EndReason, Heard, Output, TurnMetrics,
+    BackendCommand, ClientEvent, Decision, DownlinkCommand, EchoVerdict, EndReason, FloorState,
+    Heard, Output, TurnMetrics,
 };
 use crate::time::SessionTime;
 
@@ -14,12 +15,20 @@ use crate::time::SessionTime;
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     text: String,
+    /// What is known of the last frame of the user.
+    evidence: Option<(EchoVerdict, f32)>,
 }
 
 impl Trace {
     /// An empty trace.
     pub const fn new() -> Self {
-        Self { text: String::new() }
+        Self { text: String::new(), evidence: None }
+    }
+
+    /// Takes note of what is known of a frame: a change of the floor to which the user may have led is
+    /// shown with it from here on.
+    pub const fn evidence(&mut self, echo: EchoVerdict, voice: f32) {
+        self.evidence = Some((echo, voice));
     }
 
     /// Adds a line of the caller's own.
@@ -85,7 +94,9 @@ impl Trace {
     pub fn client(&mut self, at: SessionTime, event: &ClientEvent) {
         let line = match event {
             ClientEvent::Floor { state, turn, generation, .. } => {
-                return self.note(at, &format!("{} {turn} {generation}", state.name()));
+                let evidence = self.evidence_for(*state);
+                let line = format!("{} {turn} {generation}{evidence}", state.name());
+                return self.note(at, &line);
             }
             ClientEvent::UserStartedSpeaking { turn } => format!("user-started {turn}"),
             ClientEvent::UserStoppedSpeaking { turn } => format!("user-stopped {turn}"),
@@ -126,18 +137,26 @@ impl Trace {
 
     /// Adds the end.
     pub fn end(&mut self, at: SessionTime, reason: &EndReason) {
-        let reason = match reason {
-            EndReason::Client => "client",
-            EndReason::Backend { .. } => "backend",
-            EndReason::BackendFailed { .. } => "backend-failed",
-            EndReason::PeerLost => "peer-lost",
-            EndReason::NotConnected => "not-connected",
-            EndReason::TooLong => "too-long",
-            EndReason::Idle => "idle",
-            EndReason::Drained => "drained",
-            EndReason::Internal => "internal",
-        };
+        let reason = reason.name();
         self.note(at, &format!("end {reason}"));
+    }
+
+    /// What was heard is why the floor came to be the user's or is contested; the agent's steps have
+    /// other reasons.
+    fn evidence_for(&self, state: FloorState) -> String {
+        let by_user = matches!(
+            state,
+            FloorState::User | FloorState::Settling | FloorState::Contested | FloorState::Yielding
+        );
+        match self.evidence.filter(|_| by_user) {
+            Some((echo, voice)) => format!(" echo={} voice={voice:.2}", echo.name()),
+            None => String::new(),
+        }
+    }
+
+    /// Takes the text out; what follows begins anew.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 
     /// The trace so far.

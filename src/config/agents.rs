@@ -153,23 +153,8 @@ pub(super) fn decode(
     environment: &Environment,
 ) -> AgentProfile {
     let mut profile = AgentProfile::built_in();
-    let known = [
-        "persona",
-        "greeting",
-        "language",
-        "backend",
-        "local",
-        "scripted",
-        "echo",
-        "turn",
-        "speech",
-        "echo_cancellation",
-        "interruption",
-        "wait",
-        "idle",
-        "noise_suppression",
-        "jitter",
-    ];
+    let mut known = vec!["persona", "greeting", "language", "backend", "local", "scripted", "echo"];
+    known.extend(SETTINGS);
     let Some(mut fields) = place.fields(errors, &known) else { return profile };
     if let Some(persona) = fields.string_max("persona", PERSONA_CHARS_MAX) {
         profile.persona = persona;
@@ -189,16 +174,51 @@ pub(super) fn decode(
         );
         fields.refuse("language", problem);
     }
-    let call = &mut profile.settings.call;
     // A script can say anything; the others leave the end of a turn to the call.
     let ends_turns = matches!(profile.backend, BackendConfig::Scripted(_));
-    profile.turn_model = turn::turn(&mut fields, call, folder, ends_turns);
-    turn::speech(&mut fields, call);
-    interruption::interruption(&mut fields, &mut call.interruption);
-    waiting::idle(&mut fields, &mut call.idle);
-    profile.clips = waiting::wait(&mut fields, call, folder, is_english(&profile.language));
-    audio::uplink(&mut fields, &mut profile.settings.uplink);
+    let sources = Sources { folder, ends_turns, is_english: is_english(&profile.language) };
+    (profile.turn_model, profile.clips) = settings(&mut fields, &mut profile.settings, &sources);
     profile
+}
+
+/// The keys of an agent that say how it listens and takes turns.
+pub(super) const SETTINGS: [&str; 8] = [
+    "turn",
+    "speech",
+    "echo_cancellation",
+    "interruption",
+    "wait",
+    "idle",
+    "noise_suppression",
+    "jitter",
+];
+
+/// What decides whether [`SETTINGS`] are possible, beyond themselves.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    /// What paths are relative to.
+    pub(super) folder: Option<&'a Path>,
+    /// The backend can say when a turn is over.
+    pub(super) ends_turns: bool,
+    /// The agent speaks English.
+    pub(super) is_english: bool,
+}
+
+/// Decodes [`SETTINGS`]. Answers the turn model's file and where the clips come from.
+pub(super) fn settings(
+    fields: &mut Fields<'_, '_>,
+    settings: &mut AgentSettings,
+    sources: &Sources<'_>,
+) -> (Option<PathBuf>, ClipSources) {
+    let Sources { folder, ends_turns, is_english } = *sources;
+    let call = &mut settings.call;
+    let turn_model = turn::turn(fields, call, folder, ends_turns);
+    turn::speech(fields, call);
+    interruption::interruption(fields, &mut call.interruption);
+    waiting::idle(fields, &mut call.idle);
+    let clips = waiting::wait(fields, call, folder, is_english);
+    audio::uplink(fields, &mut settings.uplink);
+    (turn_model, clips)
 }
 
 /// A list of words or phrases of at most `count_max` entries, none of them empty.

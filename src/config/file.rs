@@ -6,7 +6,8 @@ use std::path::Path;
 
 use antiphon_signaling::header::is_agent_name;
 
-use super::{AgentProfile, BUILT_IN_AGENT, Config, Environment, agents, ice};
+use super::{AgentProfile, BUILT_IN_AGENT, Config, Environment, RecordingsConfig, agents, ice};
+use crate::flight::Kind;
 use crate::limits::{CALLS_MAX, SESSION_TTL_MAX};
 use crate::yaml::{self, Errors, Fields, Place, YamlError};
 
@@ -26,6 +27,7 @@ pub(super) fn parse(
         "media",
         "ice_servers",
         "runtime_dir",
+        "recordings",
         "calls_max",
         "sessions",
         "default_agent",
@@ -40,6 +42,7 @@ pub(super) fn parse(
         if let Some(dir) = fields.string("runtime_dir") {
             config.runtime_dir = agents::resolve(folder, &dir);
         }
+        recordings(&mut fields, &mut config, folder);
         config.calls_max =
             fields.u64_in("calls_max", 1..=CALLS_MAX as u64, config.calls_max as u64) as usize;
         if let Some(mut sessions) = fields.fields("sessions", &["ttl_ms"]) {
@@ -87,6 +90,25 @@ fn media(fields: &mut Fields<'_, '_>, config: &mut Config) {
             Some(Err(_)) => place.expected(errors, "an IP address such as 203.0.113.7"),
             None => {}
         }
+    }
+}
+
+fn recordings(fields: &mut Fields<'_, '_>, config: &mut Config, folder: Option<&Path>) {
+    let Some(mut recordings) = fields.fields("recordings", &["directory", "consent"]) else {
+        return;
+    };
+    let consents = [("none", Kind::Features), ("full", Kind::Full)];
+    let kind = recordings.choice("consent", &consents, Kind::Features);
+    match recordings.string("directory") {
+        Some(directory) => {
+            let directory = agents::resolve(folder, &directory);
+            config.recordings = Some(RecordingsConfig { directory, kind });
+        }
+        None if kind == Kind::Full => {
+            let problem = "nothing is recorded without a directory; set recordings.directory";
+            recordings.refuse("consent", problem);
+        }
+        None => {}
     }
 }
 

@@ -98,6 +98,9 @@ pub struct Silero {
 }
 
 impl SileroModel {
+    /// The model's name in recordings.
+    pub const NAME: &str = "silero-v6";
+
     /// Loads the runtime (once for the process: a second path must exist, but is not loaded) and the
     /// model, and runs it once.
     pub fn load(onnxruntime: &Path, model: &Path) -> Result<Self, ModelError> {

@@ -15,6 +15,7 @@ mod decoded;
 mod filler;
 mod held;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::call::event::FrameFeatures;
@@ -107,6 +108,8 @@ pub struct Uplink<V> {
     jitter: JitterBuffer,
     filler: Filler,
     decoded: Decoded,
+    /// The last 20 ms as they were decoded or made up.
+    decoded_frame: Vec<f32>,
     frame: Vec<f32>,
     chain: Chain<V>,
     keys: KeyReceiver,
@@ -116,6 +119,8 @@ pub struct Uplink<V> {
     quiet_frames: u32,
     /// Level of the last frame as it was decoded.
     last_dbfs: f32,
+    /// Voice probabilities for the next frames, which stand in for the model's: for replays.
+    dictated: VecDeque<f32>,
     stats: UplinkStats,
 }
 
@@ -153,6 +158,7 @@ impl<V: VoiceModel> Uplink<V> {
             jitter: JitterBuffer::new(settings.jitter, rates.rtp_hz, redundancy),
             filler: Filler::new(rates.decode_hz),
             decoded: Decoded::new(rates.samples_of_ms(FRAME_MS + PACKET_MS_MAX)),
+            decoded_frame: vec![0.0; rates.samples_of_ms(FRAME_MS)],
             frame: vec![0.0; rates.samples_of_ms(FRAME_MS)],
             chain: Chain::new(&settings, rates.decode_hz, codec.encode_rate_hz(), voice),
             keys: KeyReceiver::default(),
@@ -160,6 +166,7 @@ impl<V: VoiceModel> Uplink<V> {
             next_slot: None,
             quiet_frames: 0,
             last_dbfs: level::SILENCE_DBFS,
+            dictated: VecDeque::new(),
             stats: UplinkStats::default(),
         }
     }
@@ -186,16 +193,29 @@ impl<V: VoiceModel> Uplink<V> {
         while self.decoded.len() < self.frame.len() {
             self.refill(at, codec);
         }
-        let made_up = self.decoded.take(&mut self.frame);
-        self.last_dbfs = level::rms_dbfs(&self.frame);
+        let made_up = self.decoded.take(&mut self.decoded_frame);
+        self.last_dbfs = level::rms_dbfs(&self.decoded_frame);
+        // The chain works in place.
+        self.frame.copy_from_slice(&self.decoded_frame);
         let Judged { pcm, voice, level_dbfs, pitch_hz, echo } =
-            self.chain.step(at, &mut self.frame);
+            self.chain.step(at, &mut self.frame, self.dictated.pop_front());
         self.quiet_frames = if voice < VOICE_MIN { self.quiet_frames + 1 } else { 0 };
         let concealed = made_up > self.frame.len() / 2;
         self.stats.frames += 1;
         self.stats.frames_concealed += u64::from(concealed);
         let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed };
         Some(UplinkFrame { features, pcm })
+    }
+
+    /// The next frames are taken to have these probabilities of speech, one each, whatever the voice model
+    /// says.
+    pub fn dictate_voice(&mut self, voice: f32) {
+        self.dictated.push_back(voice);
+    }
+
+    /// The last frame as it was decoded or made up, at the codec's rate.
+    pub fn last_frame(&self) -> &[f32] {
+        &self.decoded_frame
     }
 
     /// The 20 ms from `at` on are being sent to the user: `frame` as the far end will hear it, at the

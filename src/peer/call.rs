@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::judge::TurnJudge;
+use super::tape::Recording;
 use super::webrtc::session::SessionStats;
 use crate::agent::{Agent, AgentStats};
 use crate::backend::BackendSession;
@@ -21,6 +22,8 @@ pub struct CallParts<C, V> {
     pub call_id: String,
     pub agent: Agent<C, V>,
     pub backend: BackendSession,
+    /// Where it is recorded, if it is.
+    pub recording: Option<Recording>,
     /// The model that is asked whether a turn is over, if the agent's settings ask one.
     pub turn_judge: Option<TurnJudge>,
 }

@@ -23,11 +23,13 @@ use super::client::ClientLink;
 use super::datagram::{Carrier, Datagram, Inbound};
 use super::judge::{Judged, TurnJudge};
 use super::routes::Registration;
+use super::tape::Tape;
 use super::webrtc::session::{End, Event, RtpIn, Session};
-use crate::agent::{Agent, AgentOutput, BackendInput, RtpPacket};
+use crate::agent::{AgentOutput, BackendInput, RtpPacket};
 use crate::backend::{BackendOutput, BackendSession};
 use crate::call::event::{BackendEvent, EndReason, TurnId};
 use crate::dsp::vad::VoiceModel;
+use crate::flight::Recorded;
 use crate::limits::TURN_ANSWERS_MAX;
 use crate::media::codec::Codec;
 use crate::sdp::{Candidate, Fragment};
@@ -37,7 +39,9 @@ use crate::time::SessionTime;
 pub(super) struct Driver<C, V> {
     call_id: String,
     session: Session,
-    agent: Agent<C, V>,
+    agent: Recorded<C, V>,
+    /// Takes the recording away, if there is one.
+    tape: Option<Tape>,
     client: ClientLink,
     backend: Backend,
     turn_model: TurnModel,
@@ -104,12 +108,15 @@ enum Wake {
 impl<C: Codec, V: VoiceModel> Driver<C, V> {
     pub(super) fn new(setup: DriverSetup<C, V>) -> Self {
         let DriverSetup { session, parts, udp, registration, datagrams, requests, answer } = setup;
+        let (recorder, tape) =
+            parts.recording.map(|recording| (recording.recorder, recording.tape)).unzip();
         Self {
             client: ClientLink::new(&parts.call_id),
             call_id: parts.call_id,
             started: session.started(),
             session,
-            agent: parts.agent,
+            agent: Recorded::new(parts.agent, recorder),
+            tape,
             turn_model: TurnModel::new(parts.turn_judge),
             backend: Backend { session: parts.backend, is_gone: false },
             network: Network { udp, tcp: HashMap::new(), registration },
@@ -280,6 +287,13 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
         while let Some(datagram) = self.session.poll_transmit() {
             self.network.send(datagram);
         }
+        self.follow_recording();
+    }
+
+    fn follow_recording(&mut self) {
+        if let (Some(tape), Some(recorder)) = (&mut self.tape, self.agent.recorder()) {
+            tape.follow(recorder);
+        }
     }
 
     /// Returns whether anything happened.
@@ -295,7 +309,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
                 Event::Rtp(packet) => self.agent.handle_rtp(at, &packet.as_packet()),
                 Event::RoundTrip(rtt) => {
                     self.agent.handle_round_trip(at, rtt);
-                    self.agent.handle_sent_loss(self.session.stats().1.sent_loss);
+                    self.agent.handle_sent_loss(at, self.session.stats().1.sent_loss);
                 }
                 Event::ChannelOpened => self.client.handle_opened(),
                 Event::ChannelClosed => self.client.handle_closed(),
@@ -373,6 +387,11 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
         while let Some(datagram) = self.session.poll_transmit() {
             self.network.send(datagram);
         }
+        let at = self.session.time(now);
+        if let Some(recorder) = self.agent.recorder() {
+            recorder.finish(at, reason.name());
+        }
+        self.follow_recording();
         CallSummary { reason, stats: self.stats(now) }
     }
 
@@ -398,6 +417,16 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
         let since_1970 = self.answer.since_1970 + at.since(SessionTime::ZERO);
         let millis = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
         jiff::Timestamp::from_millisecond(millis).unwrap_or_default().to_string()
+    }
+}
+
+/// A call that ends by a bug leaves what was recorded of it, up to the input that it failed on.
+impl<C, V> Drop for Driver<C, V> {
+    fn drop(&mut self) {
+        if let (Some(tape), Some(recorder)) = (&mut self.tape, self.agent.recorder()) {
+            recorder.stop("the call ended by a bug");
+            tape.follow(recorder);
+        }
     }
 }
 

@@ -24,16 +24,17 @@ use crate::call::event::EndReason;
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::silero::{Silero, SileroModel};
 use crate::dsp::smart_turn::SmartTurn;
-use crate::limits::{SESSION_TTL_MAX, TURN_JUDGES_MAX};
+use crate::limits::{FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX, TURN_JUDGES_MAX};
 use crate::media::g711::Law;
 use crate::media::negotiated::NegotiatedCodec;
 use crate::media::opus::OpusRefused;
 use crate::peer::{
     Advertise, AnswerError, CallHandle, CallParts, Endpoint, EndpointConfig, PatchError,
-    Patched as CallPatched, Precondition, TurnJudge,
+    Patched as CallPatched, Precondition, Recording, TurnJudge,
 };
 use crate::sdp::Fragment;
 use crate::sdp::offer::AudioCodec;
+use crate::telemetry::recordings::{CallFacts, Recordings};
 
 /// How long a caller is told to wait when the server is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ pub(super) struct Registry {
     config: Config,
     agents: BTreeMap<String, LiveAgent>,
     endpoint: Endpoint,
+    recordings: Option<Recordings>,
     voice: SileroModel,
     calls: DashMap<String, Running>,
     /// Calls running or being set up: what admission counts.
@@ -95,6 +97,7 @@ impl Registry {
         if !errors.is_empty() {
             return Err(ServerError::Backends(errors));
         }
+        let recordings = config.recordings.as_ref().map(Recordings::prepare).transpose()?;
         let media = &config.media;
         let advertise = match media.advertise.as_slice() {
             [] => Advertise::Host,
@@ -105,6 +108,7 @@ impl Registry {
         Ok(Self {
             agents,
             endpoint,
+            recordings,
             voice,
             calls: DashMap::new(),
             admitted: AtomicUsize::new(0),
@@ -161,6 +165,9 @@ impl Registry {
         if tokio::time::timeout(grace, all_ended).await.is_err() {
             tracing::warn!(cut_off = self.calls.len(), "calls took longer than the grace period");
         }
+        if let Some(recordings) = &self.recordings {
+            recordings.finished(FLIGHT_FLUSH_TIMEOUT).await;
+        }
     }
 
     /// The agent that a caller asks for, by name or by default.
@@ -205,6 +212,7 @@ impl Registry {
                     self.voice.stream(),
                 ),
                 backend: backend.open(context(&call, profile)),
+                recording: self.recording(&call, format.codec, profile),
                 turn_judge: turn_judge.clone(),
             })
         });
@@ -226,6 +234,28 @@ impl Registry {
             return Err(refusal);
         }
         Ok(Answer { call, sdp: answered.sdp, etag: answered.etag })
+    }
+
+    /// Begins to record a call, if calls are recorded.
+    fn recording(
+        &self,
+        call: &str,
+        codec: AudioCodec,
+        profile: &AgentProfile,
+    ) -> Option<Recording> {
+        let codec = match codec {
+            AudioCodec::Opus => "opus",
+            AudioCodec::Pcmu => "pcmu",
+            AudioCodec::Pcma => "pcma",
+        };
+        let facts = CallFacts {
+            call,
+            began: &jiff::Timestamp::now().to_string(),
+            codec,
+            voice_model: SileroModel::NAME,
+            settings: &profile.settings,
+        };
+        self.recordings.as_ref().map(|recordings| recordings.begin(&facts))
     }
 
     /// Waits for a call's end and clears up after it.

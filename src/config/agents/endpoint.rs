@@ -31,6 +31,15 @@ impl Strategy {
         ("backend", Self::Backend),
     ];
 
+    const fn of(strategy: EndpointStrategy) -> Self {
+        match strategy {
+            EndpointStrategy::Silence(_) => Self::Silence,
+            EndpointStrategy::Adaptive => Self::Adaptive,
+            EndpointStrategy::Semantic { .. } => Self::Semantic,
+            EndpointStrategy::Backend => Self::Backend,
+        }
+    }
+
     fn name(self) -> &'static str {
         let found = Self::NAMES.iter().find(|(_, strategy)| *strategy == self);
         found.map_or("", |(name, _)| name)
@@ -47,14 +56,14 @@ impl Strategy {
     }
 }
 
-/// What `turn` says, and the model's file where one is used. `ends_turns`: the backend can say when a
-/// turn is over.
+/// Decodes what `turn` says of it. Answers the model's file where one is named. `ends_turns`: the backend
+/// can say when a turn is over.
 pub(super) fn decode(
     turn: &mut Fields<'_, '_>,
+    endpoint: &mut EndpointSettings,
     folder: Option<&Path>,
     ends_turns: bool,
-) -> (EndpointSettings, Option<PathBuf>) {
-    let defaults = EndpointSettings::default();
+) -> Option<PathBuf> {
     if turn.place("silence_ms").is_some() {
         if turn.place("endpoint").is_some() {
             turn.refuse(
@@ -64,11 +73,13 @@ pub(super) fn decode(
             );
         }
         let silence = turn.duration_ms("silence_ms", SILENCE_MS, SILENCE_DEFAULT);
-        return (EndpointSettings::silence(silence), None);
+        *endpoint = EndpointSettings::silence(silence);
+        return None;
     }
     let known = ["strategy", "silence_ms", "min_ms", "max_ms", "model", "threshold", "speculate"];
-    let Some(mut fields) = turn.fields("endpoint", &known) else { return (defaults, None) };
-    let strategy = fields.choice("strategy", &Strategy::NAMES, Strategy::Adaptive);
+    let mut fields = turn.fields("endpoint", &known)?;
+    let current = Strategy::of(endpoint.strategy);
+    let strategy = fields.choice("strategy", &Strategy::NAMES, current);
     for key in known.into_iter().filter(|key| !strategy.takes(key)) {
         if fields.place(key).is_some() {
             let problem = format!("means nothing to the strategy `{}`", strategy.name());
@@ -76,29 +87,38 @@ pub(super) fn decode(
         }
     }
     let model = fields.string("model").map(|path| resolve(folder, &path));
-    let threshold = fields.f32_in("threshold", 0.05..=0.95, THRESHOLD_DEFAULT);
-    let silence = fields.duration_ms("silence_ms", SILENCE_MS, SILENCE_DEFAULT);
-    let settings = EndpointSettings {
+    let threshold = match endpoint.strategy {
+        EndpointStrategy::Semantic { threshold } => threshold,
+        _ => THRESHOLD_DEFAULT,
+    };
+    let threshold = fields.f32_in("threshold", 0.05..=0.95, threshold);
+    let silence = match endpoint.strategy {
+        EndpointStrategy::Silence(silence) => silence,
+        _ => SILENCE_DEFAULT,
+    };
+    let silence = fields.duration_ms("silence_ms", SILENCE_MS, silence);
+    *endpoint = EndpointSettings {
         strategy: match strategy {
             Strategy::Silence => EndpointStrategy::Silence(silence),
             Strategy::Adaptive => EndpointStrategy::Adaptive,
             Strategy::Semantic => EndpointStrategy::Semantic { threshold },
             Strategy::Backend => EndpointStrategy::Backend,
         },
-        min: fields.duration_ms("min_ms", 100..=2_000, defaults.min),
-        max: fields.duration_ms("max_ms", 100..=5_000, defaults.max),
-        speculate: fields.bool("speculate", defaults.speculate),
+        min: fields.duration_ms("min_ms", 100..=2_000, endpoint.min),
+        max: fields.duration_ms("max_ms", 100..=5_000, endpoint.max),
+        speculate: fields.bool("speculate", endpoint.speculate),
     };
-    if settings.max < settings.min {
-        let (min, max) = (settings.min.as_millis(), settings.max.as_millis());
+    if endpoint.max < endpoint.min {
+        let (min, max) = (endpoint.min.as_millis(), endpoint.max.as_millis());
         fields.refuse("max_ms", format!("expected at least min_ms ({min}), received {max}"));
     }
-    if strategy == Strategy::Semantic && model.is_none() {
+    // Where it is the strategy already, the model is known.
+    if strategy == Strategy::Semantic && current != Strategy::Semantic && model.is_none() {
         let problem = "the strategy `semantic` needs `model: FILE`, a Smart Turn v3 ONNX file";
         fields.refuse("strategy", problem);
     }
     if strategy == Strategy::Backend && !ends_turns {
         fields.refuse("strategy", "this agent's backend does not say when a turn is over");
     }
-    (settings, model)
+    model
 }

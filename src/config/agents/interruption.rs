@@ -35,7 +35,9 @@ pub(super) fn interruption(fields: &mut Fields<'_, '_>, settings: &mut Interrupt
     settings.commit = fields.duration_ms("commit_ms", 100..=3_000, settings.commit);
     settings.dismiss = fields.duration_ms("dismiss_ms", 60..=1_000, settings.dismiss);
     settings.first_words = fields.u32_in("first_words", 0..=20, settings.first_words);
-    settings.protected = phrases(&mut fields, "protected", PROTECTED_MAX, PROTECTED_CHARS_MAX);
+    if fields.place("protected").is_some() {
+        settings.protected = phrases(&mut fields, "protected", PROTECTED_MAX, PROTECTED_CHARS_MAX);
+    }
     if fields.place("backchannels").is_some() {
         settings.backchannels =
             phrases(&mut fields, "backchannels", BACKCHANNELS_MAX, BACKCHANNEL_CHARS_MAX);
@@ -57,7 +59,13 @@ fn policy(fields: &mut Fields<'_, '_>, settings: &mut InterruptionSettings) {
         ("words", Kind::Words),
         ("never", Kind::Never),
     ];
-    let kind = fields.choice("policy", &kinds, Kind::Staged);
+    let current = match settings.policy {
+        InterruptionPolicy::Staged => Kind::Staged,
+        InterruptionPolicy::Immediate => Kind::Immediate,
+        InterruptionPolicy::Words(_) => Kind::Words,
+        InterruptionPolicy::Never => Kind::Never,
+    };
+    let kind = fields.choice("policy", &kinds, current);
     if kind != Kind::Words && fields.place("words").is_some() {
         fields.refuse("words", "goes with `policy: words`");
     }
@@ -66,9 +74,11 @@ fn policy(fields: &mut Fields<'_, '_>, settings: &mut InterruptionSettings) {
         Kind::Immediate => InterruptionPolicy::Immediate,
         Kind::Never => InterruptionPolicy::Never,
         Kind::Words => {
-            let count =
-                fields.required("words").and_then(|place| place.u32_in(fields.errors(), 1..=20));
-            InterruptionPolicy::Words(count.unwrap_or(1))
+            let current = match settings.policy {
+                InterruptionPolicy::Words(words) if fields.place("words").is_none() => Some(words),
+                _ => fields.required("words").and_then(|it| it.u32_in(fields.errors(), 1..=20)),
+            };
+            InterruptionPolicy::Words(current.unwrap_or(1))
         }
     };
 }

@@ -26,8 +26,7 @@ pub(super) fn turn(
         "client_buffer_ms",
     ];
     let mut turn = fields.fields("turn", &known)?;
-    let (endpoint, model) = endpoint::decode(&mut turn, folder, ends_turns);
-    call.endpoint = endpoint;
+    let model = endpoint::decode(&mut turn, &mut call.endpoint, folder, ends_turns);
     let mut set = |key: &str, range_ms: std::ops::RangeInclusive<u64>, value: &mut Duration| {
         *value = turn.duration_ms(key, range_ms, *value);
     };

@@ -40,18 +40,20 @@ pub(super) fn wait(
     let known = ["filler_after_ms", "filler", "apologise", "apology"];
     let Some(mut fields) = fields.fields("wait", &known) else { return ClipSources::default() };
     let settings = &mut call.wait;
-    settings.filler = fields
-        .place("filler_after_ms")
-        .and_then(|place| place.duration_ms(fields.errors(), 300..=30_000));
+    // Where there is a time already, there is a clip too.
+    let had_both = settings.filler.is_some();
+    if let Some(place) = fields.place("filler_after_ms") {
+        settings.filler = place.duration_ms(fields.errors(), 300..=30_000);
+    }
     settings.apologise = fields.bool("apologise", settings.apologise);
     let filler = clip(&mut fields, "filler", folder, is_english);
     let apology = clip(&mut fields, "apology", folder, is_english);
     let (has_time, has_clip) =
         (fields.place("filler_after_ms").is_some(), fields.place("filler").is_some());
-    if has_time && !has_clip {
+    if has_time && !has_clip && !had_both {
         fields.refuse("filler_after_ms", "needs `filler`, which says what is played then");
     }
-    if has_clip && !has_time {
+    if has_clip && !has_time && !had_both {
         fields.refuse("filler", "needs `filler_after_ms`, which says when it is played");
     }
     if let Some(after) = settings.filler
@@ -109,12 +111,14 @@ pub(super) fn idle(fields: &mut Fields<'_, '_>, settings: &mut IdleSettings) {
     let Some(mut fields) = fields.fields("idle", &["after_ms", "prompts", "hang_up"]) else {
         return;
     };
-    settings.after = fields
-        .place("after_ms")
-        .and_then(|place| place.duration_ms(fields.errors(), 2_000..=600_000));
-    settings.prompts = phrases(&mut fields, "prompts", PROMPTS_MAX, PROMPT_CHARS_MAX);
+    if let Some(place) = fields.place("after_ms") {
+        settings.after = place.duration_ms(fields.errors(), 2_000..=600_000);
+    }
+    if fields.place("prompts").is_some() {
+        settings.prompts = phrases(&mut fields, "prompts", PROMPTS_MAX, PROMPT_CHARS_MAX);
+    }
     settings.hang_up = fields.bool("hang_up", settings.hang_up);
-    let has_time = fields.place("after_ms").is_some();
+    let has_time = fields.place("after_ms").is_some() || settings.after.is_some();
     if !has_time && !settings.prompts.is_empty() {
         fields.refuse("prompts", "needs `after_ms`, which says when the user is prompted");
     }

@@ -51,6 +51,18 @@ impl ClipAudio {
     }
 }
 
+impl ClipAudio {
+    /// Its rate.
+    pub const fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
+    }
+
+    /// Its samples.
+    pub fn pcm(&self) -> &[i16] {
+        &self.pcm
+    }
+}
+
 impl fmt::Debug for ClipAudio {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "ClipAudio({} samples at {} Hz)", self.pcm.len(), self.sample_rate_hz)

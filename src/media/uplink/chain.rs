@@ -93,8 +93,14 @@ impl<V: VoiceModel> Chain<V> {
         }
     }
 
-    /// Takes the 20 ms up to `at`, at the decode rate.
-    pub(super) fn step(&mut self, at: SessionTime, frame: &mut [f32]) -> Judged {
+    /// Takes the 20 ms up to `at`, at the decode rate. `dictated` stands in for the model's probability of
+    /// voice.
+    pub(super) fn step(
+        &mut self,
+        at: SessionTime,
+        frame: &mut [f32],
+        dictated: Option<f32>,
+    ) -> Judged {
         if !level::energy(frame).is_finite() {
             // The filters and the voice model would never recover from not-a-number.
             frame.fill(0.0);
@@ -114,7 +120,7 @@ impl<V: VoiceModel> Chain<V> {
         self.wideband.clear();
         self.denoiser.step(&self.resampled, &mut self.wideband);
         self.wideband.resize(WIDEBAND_FRAME, 0.0);
-        let voice = self.judge_voice();
+        let voice = dictated.unwrap_or_else(|| self.judge_voice());
         Judged {
             voice,
             pitch_hz: self.find_pitch(voice),

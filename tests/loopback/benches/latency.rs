@@ -191,7 +191,13 @@ impl Call {
             let settings = AgentSettings { call, ..AgentSettings::default() };
             let agent = Agent::new(settings, codec_of(kind, 16_000), LevelVoice::new(-50.0));
             began = Instant::now();
-            Ok(CallParts { call_id: "latency".to_owned(), agent, backend, turn_judge: None })
+            Ok(CallParts {
+                call_id: "latency".to_owned(),
+                agent,
+                backend,
+                recording: None,
+                turn_judge: None,
+            })
         };
         let answered = endpoint.answer(&offer, build).expect("the offer can be served");
         caller.accept(&answered.sdp).await;

@@ -13,6 +13,7 @@ use antiphon::media::g711::Law;
 use antiphon::media::negotiated::NegotiatedCodec;
 use antiphon::peer::{Advertise, CallHandle, CallParts, Endpoint, EndpointConfig};
 use antiphon::sdp::{AudioCodec, AudioFormat};
+use antiphon::telemetry::recordings::{CallFacts, Recordings};
 use antiphon_loopback::{Caller, Codec, PATIENCE, Sockets};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
@@ -20,6 +21,9 @@ use tokio::time::{interval, timeout};
 /// What an RTVI client says when it is ready.
 pub(crate) const READY: &str =
     r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"2.1.0"}}"#;
+
+/// The id of every call here.
+pub(crate) const CALL_ID: &str = "loopback";
 
 /// Which voice detector a call has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub(crate) enum Voice {
 /// An endpoint on loopback.
 pub(crate) struct Desk {
     pub(crate) endpoint: Endpoint,
+    /// Where its calls are recorded.
+    pub(crate) recordings: Option<Recordings>,
 }
 
 /// A call in progress.
@@ -47,7 +53,7 @@ impl Desk {
         let loopback = ([127, 0, 0, 1], 0).into();
         let config =
             EndpointConfig { udp: loopback, tcp: Some(loopback), advertise: Advertise::Host };
-        Self { endpoint: Endpoint::bind(&config).expect("loopback can be bound") }
+        Self { endpoint: Endpoint::bind(&config).expect("loopback can be bound"), recordings: None }
     }
 
     pub(crate) async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
@@ -74,8 +80,17 @@ impl Desk {
             let voice = Detector { voice, level: LevelVoice::new(-50.0) };
             let mut settings = AgentSettings::default();
             settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(600));
-            let agent = Agent::new(settings, codec(format), voice);
-            Ok(CallParts { call_id: "loopback".to_owned(), agent, backend, turn_judge: None })
+            let facts = CallFacts {
+                call: CALL_ID,
+                began: "2026-01-01T00:00:00Z",
+                codec: "opus",
+                voice_model: "level",
+                settings: &settings,
+            };
+            let recording = self.recordings.as_ref().map(|recordings| recordings.begin(&facts));
+            let agent = Agent::new(settings.clone(), codec(format), voice);
+            let call_id = CALL_ID.to_owned();
+            Ok(CallParts { call_id, agent, backend, recording, turn_judge: None })
         };
         let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
         (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })
@@ -92,7 +107,7 @@ impl Call {
         let rate = codec.encode_rate_hz();
         let samples = rate as usize / 50;
         let ticks = codec.rtp_clock_hz() / 50;
-        let mut beat = interval(std::time::Duration::from_millis(20));
+        let mut beat = interval(Duration::from_millis(20));
         for index in 0..50_u16 {
             beat.tick().await;
             let pcm = (0..samples).map(|sample| hum(usize::from(index) * samples + sample, rate));

@@ -1,6 +1,7 @@
 //! Whole calls on real sockets: the agent's endpoint at one end, the `webrtc` crate at the other.
 
 mod agent;
+mod recording;
 
 use std::time::{Duration, Instant};
 
