@@ -101,6 +101,9 @@ struct ReplayArgs {
     /// Let the voice model judge the audio again, instead of taking what it said then.
     #[arg(long)]
     listen_again: bool,
+    /// Between the lines of the trace, show every 20 ms of the user as measured.
+    #[arg(long, conflicts_with = "quiet")]
+    frames: bool,
     /// Only the result, and with --set only what differs.
     #[arg(long)]
     quiet: bool,
@@ -159,6 +162,7 @@ fn replay(args: ReplayArgs) -> Result<(), ExitCode> {
         wav: args.wav,
         svg: args.svg,
         listen_again: args.listen_again,
+        frames: args.frames,
         quiet: args.quiet,
     };
     let mut out = BufWriter::new(std::io::stdout().lock());

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::agent::{AgentSettings, Observe};
+use crate::agent::{AgentSettings, Observe, Observed};
+use crate::call::event::{EchoVerdict, FrameFeatures};
 use crate::config::{Config, Environment, Overrides, overlay};
 use crate::dsp::silero::{Silero, SileroModel};
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
@@ -39,6 +40,8 @@ pub struct ReplayOptions {
     pub to: Option<Duration>,
     /// The voice model judges the audio again.
     pub listen_again: bool,
+    /// Every 20 ms of the user as measured, between the lines of the trace.
+    pub frames: bool,
     /// No trace.
     pub quiet: bool,
 }
@@ -229,6 +232,11 @@ impl<'a> Show<'a> {
                 if let Some(sound) = &mut self.sound {
                     sound.hear(&seen.observed);
                 }
+                if let Observed::Heard { features, echo } = &seen.observed
+                    && self.options.frames
+                {
+                    writeln!(out, "{}", measured(seen.at, features, *echo))?;
+                }
                 let Some(line) = seen.line else { continue };
                 if compares {
                     self.other.push(line);
@@ -328,6 +336,22 @@ impl<'a> Show<'a> {
         }
         Ok(())
     }
+}
+
+/// 20 ms of the user, as a line.
+fn measured(at: SessionTime, features: &FrameFeatures, echo: EchoVerdict) -> String {
+    let FrameFeatures { at: _, voice, level_dbfs, pitch_hz, echo: evidence, concealed } = features;
+    let pitch = pitch_hz.map_or_else(|| "-".to_owned(), |pitch_hz| format!("{pitch_hz:.0}"));
+    let delay = evidence.delay.map_or_else(|| "-".to_owned(), |it| it.as_millis().to_string());
+    format!(
+        "{at}     voice={voice:.2} dbfs={level_dbfs:.0} pitch={pitch} echo={} likeness={:.2} reference={:.0} \
+         captured={:.0} delay={delay} canceller={:?} concealed={concealed}",
+        echo.name(),
+        evidence.likeness,
+        evidence.reference_dbfs,
+        evidence.captured_dbfs,
+        evidence.canceller,
+    )
 }
 
 /// The time of a line in ms, and what it says.

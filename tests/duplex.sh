@@ -4,7 +4,8 @@
 # Starts the server on loopback with scripted replies at zero think time and lets `antiphon-peer duplex`
 # call it; options are passed on to that, as `--only echo`. The whole table takes about nine minutes on two
 # cores and has 30 minutes of the agent alone with its echo; --quick takes about 90 s. The figures
-# are printed, never asserted. The JSON with every event is left in target/duplex/report.json.
+# are printed, never asserted. The JSON with every event is left in target/duplex/report.json. With
+# ANTIPHON_RECORD=1 every call is recorded into target/duplex/recorded, for `antiphon replay`.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -74,6 +75,9 @@ agents:
     # Learns how long its caller's pauses are.
     turn: {endpoint: {strategy: adaptive}}
 YAML
+    rm -rf "$out/recorded"
+    [ -z "${ANTIPHON_RECORD-}" ] ||
+        echo 'recordings: {directory: recorded, consent: full}' >>"$out/antiphon.yaml"
 }
 
 start_server() {

@@ -107,7 +107,7 @@ impl EchoGate {
     }
 
     fn judge(&self, frame: &FrameFeatures) -> EchoVerdict {
-        let EchoEvidence { likeness, canceller, .. } = frame.echo;
+        let EchoEvidence { likeness, canceller, delay, .. } = frame.echo;
         if !is_audible(&frame.echo) || likeness.is_nan() || likeness < LIKELY_LIKENESS {
             return EchoVerdict::Clear;
         }
@@ -121,7 +121,8 @@ impl EchoGate {
             return if dies_away { EchoVerdict::Certain } else { EchoVerdict::Likely };
         }
         let is_own = match canceller {
-            Canceller::Off | Canceller::Searching => true,
+            // At the best of all delays a vowel is like some other vowel now and then.
+            Canceller::Off | Canceller::Searching => delay.is_some(),
             Canceller::Converged => self.leaves_nothing(frame) || is_lost(frame),
         };
         if is_own { EchoVerdict::Certain } else { EchoVerdict::Likely }

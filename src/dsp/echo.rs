@@ -13,8 +13,9 @@
 //! is always the same few milliseconds, also after a jump.
 //!
 //! Everything is counted in samples at 16 kHz since the call began, in both directions on one clock.
-//! It runs while the agent is audible, and as long after as its echo may last; at other times the
-//! audio passes, as late as it would otherwise (4 ms), so that switching is not heard.
+//! It runs while the agent is audible, and as long after as its echo may last, and only once an echo was
+//! found: until AEC3 has learned a room it holds down whatever it hears, a caller in a headset too. At
+//! other times the audio passes, as late as it would otherwise (4 ms), so that switching is not heard.
 //!
 //! Nothing here allocates, except for AEC3 itself: see `tests/allocation.rs`.
 
@@ -70,17 +71,16 @@ const LOST_DB: f32 = 4.0;
 const ATTENUATION_KEPT: f32 = 0.8;
 
 /// Frames in which the agent was audible without an echo after which the client is taken to cancel by
-/// itself: 4 s.
-const CLEAN_FRAMES: u32 = 200;
+/// itself: 2 s, of which the longest delay is one.
+const CLEAN_FRAMES: u32 = 100;
 
 /// When echo is cancelled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EchoMode {
-    /// From the first frame; not any more once the client plainly cancels by itself; again as soon as
-    /// an echo shows.
+    /// From when an echo shows until the client plainly cancels by itself, and again as soon as one shows.
     #[default]
     Auto,
-    /// Always.
+    /// Always while the agent is audible, also before its delay is known.
     On,
     /// Never, and nothing is measured.
     Off,
@@ -92,7 +92,7 @@ pub enum EchoState {
     /// It does not run.
     #[default]
     Off,
-    /// It runs without success so far, or lost the echo.
+    /// It has not found an echo so far, or cannot take it away.
     Searching,
     /// It takes the echo away.
     Converged,
@@ -156,7 +156,7 @@ struct Track {
 }
 
 impl Track {
-    /// Takes in a peak. Returns whether it is an echo's.
+    /// Takes in a peak. Returns whether several in a row show an echo: a single one may be chance.
     fn follow(&mut self, peak: Peak, likeness: f32) -> bool {
         let rises =
             |height, over_rival| peak.height >= height && peak.height >= over_rival * peak.rival;
@@ -170,10 +170,11 @@ impl Track {
         let is_same = peak.lag.abs_diff(self.candidate) <= SAME_LAG;
         self.agreeing = if is_same { self.agreeing + 1 } else { 1 };
         self.candidate = peak.lag;
-        if self.agreeing >= AGREEING_FRAMES {
+        let is_believed = self.agreeing >= AGREEING_FRAMES;
+        if is_believed {
             self.lag = Some(peak.lag);
         }
-        true
+        is_believed
     }
 }
 
@@ -244,16 +245,16 @@ impl EchoCanceller {
             };
         }
         let likeness = self.measure(at, frame);
-        if self.is_client_clean() {
+        if self.is_client_clean() || !self.may_run() {
             self.pass(frame);
         } else {
             self.cancel(at, frame);
             self.judge(captured_dbfs - level::rms_dbfs(frame), likeness);
         }
-        let state = match (self.is_running, self.is_converged) {
-            (false, _) => EchoState::Off,
-            (true, false) => EchoState::Searching,
-            (true, true) => EchoState::Converged,
+        let state = match (self.is_client_clean(), self.is_converged) {
+            (true, _) => EchoState::Off,
+            (false, false) => EchoState::Searching,
+            (false, true) => EchoState::Converged,
         };
         Echo { reference_dbfs, captured_dbfs, likeness, delay_samples: self.delay(), state }
     }
@@ -275,6 +276,11 @@ impl EchoCanceller {
     /// Whether the client cancels by itself, as far as was seen.
     fn is_client_clean(&self) -> bool {
         self.mode == EchoMode::Auto && self.clean_frames >= CLEAN_FRAMES
+    }
+
+    /// Whether there is an echo to be taken away, as far as was seen.
+    fn may_run(&self) -> bool {
+        self.mode == EchoMode::On || self.track.lag.is_some()
     }
 
     /// Measures delay and likeness.
