@@ -19,6 +19,8 @@ const PROMPT_AFTER: Duration = Duration::from_millis(2_500);
 const LEFT_MIN: Duration = Duration::from_secs(6);
 /// A cue that is not due for so long never will be: the agent cannot keep up a reply.
 const STUCK_AFTER: Duration = Duration::from_secs(20);
+/// How long an answer is waited for: whoever spoke on sooner would make a pause of it.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(4);
 /// What a silent agent is prompted with.
 const PROMPT: Stimulus = Stimulus::Finished(0);
 /// How long the log goes on after the last stimulus.
@@ -186,7 +188,12 @@ impl Actor {
             return;
         };
         let is_due = match cue.when {
-            When::Quiet(quiet) => self.quiet_for(now) >= quiet && since_said >= quiet,
+            When::Quiet(quiet) => {
+                let quiet_for = self.quiet_for(now);
+                let is_answered = self.log.said.is_empty() || quiet_for < since_said;
+                let patience = if is_answered { quiet } else { quiet.max(ANSWER_PATIENCE) };
+                quiet_for >= quiet && since_said >= patience
+            }
             When::Sounding(after) => self.listener.sounding().is_some_and(|(heard, unbroken)| {
                 let has_enough_left = heard + LEFT_MIN < self.reply;
                 unbroken >= after && since_said >= after && has_enough_left

@@ -68,7 +68,7 @@ impl Scenario {
 /// When a stimulus is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// Once the agent has been silent for so long.
+    /// Once the agent has answered and been silent for so long.
     Quiet(Duration),
     /// Once the agent has been heard without a gap for so long.
     Sounding(Duration),

@@ -132,6 +132,8 @@ pub enum Outcome {
     Resumed {
         /// From its first silent moment to sound again.
         gap_ms: f64,
+        /// From the end of the sound that caused it to the reply's going on.
+        after_ms: f64,
     },
     /// A sound that is no interruption ended the reply.
     Ended,
@@ -280,7 +282,7 @@ fn outcome(scenario: Scenario, log: &CallLog, said: &Said, reply: Duration) -> O
         _ => match score::reaction(log, said, reply) {
             Reaction::Void => Outcome::Void,
             Reaction::Untouched => Outcome::Untouched,
-            Reaction::Resumed { gap_ms } => Outcome::Resumed { gap_ms },
+            Reaction::Resumed { gap_ms, after_ms } => Outcome::Resumed { gap_ms, after_ms },
             Reaction::Ended => Outcome::Ended,
         },
     }

@@ -27,10 +27,12 @@ pub enum Reaction {
     Void,
     /// The reply went on.
     Untouched,
-    /// It fell silent and went on where it was; the longest silence, from its first moment to sound again.
+    /// It fell silent and went on where it was.
     Resumed {
-        /// In milliseconds.
+        /// The longest silence, in milliseconds.
         gap_ms: f64,
+        /// How long after the end of the sound that caused it the reply went on, in milliseconds.
+        after_ms: f64,
     },
     /// It never went on.
     Ended,
@@ -98,8 +100,11 @@ pub fn reaction(log: &CallLog, said: &Said, reply: Duration) -> Reaction {
     }
     let gaps = over.pieces.windows(2).map(|pair| pair[0].end..pair[1].start);
     let caused = gaps.filter(|gap| gap.start >= said.began_at && gap.start < until);
-    match caused.map(|gap| gap.end - gap.start).max() {
-        Some(gap) => Reaction::Resumed { gap_ms: ms(gap) },
+    match caused.max_by_key(|gap| gap.end - gap.start) {
+        Some(gap) => Reaction::Resumed {
+            gap_ms: ms(gap.end - gap.start),
+            after_ms: ms(gap.end.saturating_sub(said.ended_at)),
+        },
         None => Reaction::Untouched,
     }
 }

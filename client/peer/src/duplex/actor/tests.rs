@@ -89,6 +89,22 @@ fn a_turn_waits_for_silence_and_its_pause_is_logged() {
 }
 
 #[test]
+fn the_next_turn_waits_for_an_answer_and_not_for_ever() {
+    let when = When::Quiet(Duration::from_millis(1_000));
+    let cues = vec![cue(when, Stimulus::Finished(0)), cue(when, Stimulus::Finished(1))];
+    let gap_ms = |sounds: &dyn Fn(u64) -> bool| {
+        let mut actor = actor(plan(cues.clone(), None));
+        run(&mut actor, 20_000, sounds);
+        let (_, log, _) = actor.finish();
+        (log.said[1].began_at - log.said[0].ended_at).as_millis()
+    };
+    let answered_ms = gap_ms(&|ms| (4_000..4_500).contains(&ms));
+    let first_ends_ms = 1_000 + 1_500..1_000 + 2_500;
+    assert!((4_500 + 1_000 - first_ends_ms.end..5_600 - first_ends_ms.start).contains(&answered_ms));
+    assert!((4_000..4_300).contains(&gap_ms(&|_| false)), "{}", gap_ms(&|_| false));
+}
+
+#[test]
 fn the_room_is_added_to_what_is_said() {
     let room = RoomSpec { delay_ms: 40, level_db: -6.0, seed: 1 };
     let mut actor = actor(plan(vec![cue(When::Quiet(FRAME * 1_000), Stimulus::Stop)], Some(room)));

@@ -34,7 +34,11 @@ fn a_murmur_is_scored_by_what_becomes_of_the_reply() {
     let murmur = said(Role::Scored, 5_000, 5_400);
     for (name, replies, expected) in [
         ("untouched", &[&[(0, 20_000)][..]][..], Reaction::Untouched),
-        ("paused", &[&[(0, 5_100), (5_480, 20_000)]], Reaction::Resumed { gap_ms: 380.0 }),
+        (
+            "paused",
+            &[&[(0, 5_100), (5_480, 20_000)]],
+            Reaction::Resumed { gap_ms: 380.0, after_ms: 80.0 },
+        ),
         ("ended", &[&[(0, 5_100)]], Reaction::Ended),
         ("another instead", &[&[(0, 5_100)], &[(5_800, 20_000)]], Reaction::Ended),
         ("resumed, then ended", &[&[(0, 5_100), (5_400, 6_000)]], Reaction::Ended),

@@ -89,13 +89,13 @@ fn double_talk_counts_what_was_too_late_and_is_not_met_by_having_nothing_to_inte
 
 #[test]
 fn shares_leave_out_what_cannot_be_told() {
-    let resumed = Outcome::Resumed { gap_ms: 400.0 };
+    let resumed = Outcome::Resumed { gap_ms: 400.0, after_ms: 250.0 };
     let mut outcomes = vec![Outcome::Untouched; 18];
     outcomes.extend([resumed, Outcome::Ended, Outcome::Void]);
     let calls = [call(Scenario::Cough, &outcomes)];
     let coughs = row(&calls, "coughs");
     assert_eq!((coughs.n, coughs.figures, coughs.verdict), (20, vec![5.0], Verdict::Met));
-    assert_eq!(row(&calls, "resumed after").figures, [400.0, 400.0]);
+    assert_eq!(row(&calls, "resumed after").figures, [250.0, 250.0, 400.0, 400.0]);
     let worse = [call(Scenario::Cough, &[Outcome::Ended, Outcome::Untouched])];
     assert_eq!(row(&worse, "coughs").verdict, Verdict::Missed);
 }
