@@ -164,8 +164,8 @@ pub struct InterruptionSettings {
     /// Voice after which the agent falls silent for good and the backend is given what was said so far.
     /// 40 to 1000 ms, default 120 ms.
     pub confirm: Duration,
-    /// Voice after which it is an interruption without any words. 100 ms to 3 s, default 400 ms: longer
-    /// than most backchannels ("mhm", "right"), shorter than most sentences.
+    /// Voice after which it is an interruption without any words. 100 ms to 3 s, default 500 ms: longer
+    /// than most backchannels ("mhm", "okay"), shorter than most sentences. The agent is silent meanwhile.
     pub commit: Duration,
     /// Silence after a short utterance that makes it a backchannel or a cough: the agent plays on.
     /// 60 to 1000 ms, default 200 ms.
@@ -190,7 +190,7 @@ impl Default for InterruptionSettings {
         Self {
             policy: InterruptionPolicy::Staged,
             confirm: Duration::from_millis(120),
-            commit: Duration::from_millis(400),
+            commit: Duration::from_millis(500),
             dismiss: Duration::from_millis(200),
             first_words: 0,
             protected: Vec::new(),

@@ -9,9 +9,10 @@
 //!
 //! The CRC is that of the kind, the lengths and the stored bytes. What is stored is raw deflate (RFC 1951).
 //! The first block is the header (`H`, JSON), then come the clips that the agent could play (`C`, only in
-//! full recordings), records (`R`) and at last an end (`E`) that says whether all of it is there. A block of records begins with its time in microseconds since the call began,
-//! and each record with its kind and the time since the one before, so that every block can be read
-//! by itself: a file that was cut short is good up to the cut.
+//! full recordings), records (`R`) and at last an end (`E`) that says whether all of it is there. A block of
+//! records begins with its time in microseconds since the call began, and each record with its kind and the
+//! time since the one before, so that every block can be read by itself: a file that was cut short is good
+//! up to the cut.
 
 use std::io::{Read, Write};
 

@@ -66,7 +66,9 @@ fn findings(judge: &mut BargeIn, pattern: &str) -> String {
     found.join(", ")
 }
 
+/// The tables count in frames: 400 ms of voice are 20 of them.
 fn judge(settings: InterruptionSettings) -> BargeIn {
+    let settings = InterruptionSettings { commit: Duration::from_millis(400), ..settings };
     BargeIn::new(settings, SpeechSettings::default())
 }
 

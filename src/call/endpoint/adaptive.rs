@@ -34,7 +34,7 @@ use crate::limits::FRAME;
 use crate::time::SessionTime;
 
 /// The probability of cutting the user off at which a turn is ended.
-pub const RISK: f32 = 0.1;
+pub const RISK: f32 = 0.08;
 /// Who speaks again so soon was cut off, and does not answer the reply: that would take the time to
 /// hear it.
 const CUT_OFF: Duration = Duration::from_millis(1_600);
@@ -45,7 +45,7 @@ const PAUSES_BEFORE: f32 = 2.0;
 const COUNT_MAX: u32 = 24;
 /// No ending is surer than these. The first keeps a short breath in what sounds finished; the second
 /// keeps the wait for what does not within reason.
-const SURE: f32 = 0.92;
+const SURE: f32 = 0.94;
 const UNSURE: f32 = 0.04;
 /// A model or a text moves the log-odds by no more than this: each is wrong at times.
 const OPINION_MAX: f32 = 3.0;

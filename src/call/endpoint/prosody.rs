@@ -29,10 +29,13 @@ const FRAMES_KEPT: usize = 32;
 const PITCHED_MIN: usize = 6;
 /// Frames with pitch of this user before it is known where the voice usually lies: 1 s.
 const REGISTER_MIN: u32 = 1_000 / FRAME_MS;
+/// Such frames after which half of what can be known is: 2 s.
+const HALF_KNOWN: f32 = 2_000.0 / FRAME_MS as f32;
 /// At this count the memory of the voice is halved, so that it follows the newest minute or so.
 const REGISTER_MAX: u32 = 60 * 1_000 / FRAME_MS;
-/// Semitones above 55 Hz, in steps of one: to 440 Hz.
-const REGISTER_STEPS: usize = 37;
+/// Semitones above 55 Hz, in steps of a third: to 440 Hz.
+const REGISTER_STEPS: usize = 36 * 3 + 1;
+const STEPS_PER_ST: f32 = 3.0;
 const REGISTER_BASE_HZ: f32 = 55.0;
 /// Frames this much softer than the turn's mean are breath or the tail of a word.
 const AUDIBLE_DB: f32 = 25.0;
@@ -45,8 +48,8 @@ const STEADY_DB: f32 = 5.0;
 pub struct Ending {
     /// Slope of the pitch over the last half second, semitones per second; falling is negative.
     pub slope_st_per_s: Option<f32>,
-    /// Where the pitch ended: semitones above the middle of this user's voice.
-    pub height_st: Option<f32>,
+    /// Where the pitch ended in this user's voice.
+    pub rank: Option<Rank>,
     /// Level of the last 120 ms beside the turn's mean, in dB.
     pub fade_db: Option<f32>,
     /// How long the last sound was held, level and steady.
@@ -57,34 +60,58 @@ pub struct Ending {
     pub is_continuation: bool,
 }
 
+/// A place in a voice. By rank, since one voice spans three semitones and another two octaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rank {
+    /// The share of the voice that is lower, 0 to 1.
+    pub below: f32,
+    /// How much of the voice is known, 0 to 1: speech sinks on its way, so that after a single sentence
+    /// its last part is the lowest that was heard, finished or not.
+    pub known: f32,
+}
+
+impl Rank {
+    fn is_up(self) -> f32 {
+        self.known * interpolate(&IS_UP, self.below)
+    }
+}
+
 impl Ending {
     /// How much more, or less, likely than usual this makes it that the turn is over: the change of the
     /// log-odds.
     pub fn log_odds(&self) -> f32 {
+        // A fall that ends above the bottom of the voice is an accent's.
+        let is_up = self.rank.map_or(0.0, Rank::is_up);
         let slope = self.slope_st_per_s.map_or(0.0, |slope| interpolate(&SLOPE, slope));
-        let height = self.height_st.map_or(0.0, |height| interpolate(&HEIGHT, height));
+        let slope = if slope > 0.0 { (1.0 - is_up) * slope } else { slope };
+        let rank = self.rank.map_or(0.0, |rank| rank.known * interpolate(&RANK, rank.below));
         let fade = self.fade_db.map_or(0.0, |fade| interpolate(&FADE, fade));
-        // A held sound is no hesitation if it falls: the last syllable of a sentence is long too.
+        // A held sound is no hesitation if it falls, or lies at the bottom of the voice: the last syllable
+        // of a sentence is long too.
         let is_level = self.slope_st_per_s.is_none_or(|slope| slope > -4.0);
-        let held = if is_level { interpolate(&HELD, self.held.as_secs_f32()) } else { 0.0 };
+        let is_low = self.rank.is_some_and(|rank| rank.known > 0.5 && rank.is_up() == 0.0);
+        let held =
+            if is_level && !is_low { interpolate(&HELD, self.held.as_secs_f32()) } else { 0.0 };
         let fragment = if self.is_continuation {
             interpolate(&FRAGMENT, self.spoken.as_secs_f32())
         } else {
             0.0
         };
-        slope + height + fade + held + fragment
+        slope + rank + fade + held + fragment
     }
 }
 
 /// Log-odds by cue, linear between the rows and constant beyond them.
 type Weights = [(f32, f32)];
 /// Of the slope, in semitones per second. Speech sinks by 1 to 3 on its way; a final fall is steeper by
-/// far. A steep rise is a question as often as not.
-const SLOPE: [(f32, f32); 5] = [(-14.0, 2.0), (-7.0, 1.0), (-2.0, -0.9), (8.0, -1.6), (30.0, 0.0)];
-/// Of the end's height in semitones: sentences end at the bottom of the voice.
-const HEIGHT: [(f32, f32); 3] = [(-4.0, 1.0), (-1.0, -0.1), (2.0, -0.8)];
-/// Of the fading, in dB: sentences end softer.
-const FADE: [(f32, f32); 3] = [(-8.0, 0.8), (-3.0, 0.0), (2.0, -0.5)];
+/// far, but so is the fall of an accent within a sentence. A steep rise is a question as often as not.
+const SLOPE: [(f32, f32); 5] = [(-14.0, 2.0), (-7.0, 1.0), (-2.0, -0.4), (8.0, -1.4), (30.0, 0.0)];
+/// Of the end's place in the voice: sentences end at its bottom, which tells more than how steeply.
+const RANK: [(f32, f32); 5] = [(0.03, 2.4), (0.12, 1.8), (0.2, 1.0), (0.3, -0.4), (0.5, -1.0)];
+/// How far above the bottom of the voice that is, 0 to 1.
+const IS_UP: [(f32, f32); 2] = [(0.2, 0.0), (0.4, 1.0)];
+/// Of the fading, in dB: sentences end softer, and so does a word that ends in a closure.
+const FADE: [(f32, f32); 3] = [(-8.0, 0.4), (-3.0, 0.0), (2.0, -0.3)];
 /// Of a held sound, in seconds: ordinary vowels are shorter.
 const HELD: [(f32, f32); 3] = [(0.22, 0.0), (0.34, -1.0), (0.6, -2.0)];
 /// Of the speech after a pause, in seconds: a word by itself is a new start ("and ...", "the ...").
@@ -183,10 +210,9 @@ impl Prosody {
         }
         let heard = &heard[..count];
         let (slope_st_per_s, end_st) = melody(heard).unzip();
-        let middle_st = self.register.middle();
         Ending {
             slope_st_per_s,
-            height_st: end_st.zip(middle_st).map(|(end, middle)| end - middle),
+            rank: end_st.and_then(|end_st| self.register.rank(end_st)),
             fade_db: fade(heard, mean_dbfs),
             held: held(heard),
             spoken: Duration::from_millis(u64::from(self.phrase_frames) * u64::from(FRAME_MS)),
@@ -287,9 +313,7 @@ impl Default for Register {
 
 impl Register {
     fn learn(&mut self, pitch_st: f32) {
-        // The cast saturates at zero; the pitch is a voice's.
-        let step = (pitch_st.round() as usize).min(REGISTER_STEPS - 1);
-        self.heard[step] += 1;
+        self.heard[Self::step(pitch_st)] += 1;
         self.total += 1;
         if self.total >= REGISTER_MAX {
             self.heard.iter_mut().for_each(|count| *count /= 2);
@@ -297,19 +321,21 @@ impl Register {
         }
     }
 
-    /// The median, in semitones.
-    fn middle(&self) -> Option<f32> {
+    /// The share of the voice that lies below a pitch, of its own step the half.
+    fn rank(&self, pitch_st: f32) -> Option<Rank> {
         if self.total < REGISTER_MIN {
             return None;
         }
-        let mut below = 0;
-        self.heard
-            .iter()
-            .position(|count| {
-                below += count;
-                2 * below >= self.total
-            })
-            .map(|step| step as f32)
+        let step = Self::step(pitch_st);
+        let below: u32 = self.heard[..step].iter().sum();
+        let total = self.total as f32;
+        let below = (below as f32 + self.heard[step] as f32 / 2.0) / total;
+        Some(Rank { below, known: total / (total + HALF_KNOWN) })
+    }
+
+    fn step(pitch_st: f32) -> usize {
+        // The cast saturates at zero.
+        ((pitch_st * STEPS_PER_ST).round() as usize).min(REGISTER_STEPS - 1)
     }
 }
 

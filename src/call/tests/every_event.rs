@@ -189,7 +189,7 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
     expect![[r#"
         connected             | thinking        .        .        .        .        .        .        .        .        .        .
         a click               |        .        .        .        . contested contested contested        .        .        .        .
-        speech 200 ms         |        .     user        .     user yielding yielding yielding yielding     user        .        .
+        speech 200 ms         |        .     user        .     user yielding yielding yielding yielding        .        .        .
         speech 500 ms         |        .     user        .     user     user     user     user     user     user        .        .
         silence 100 ms        |        .        . settling        .        .        .        .    agent        .        .        .
         silence 600 ms        |        .        . thinking thinking        .        .        .    agent    agent        .        .

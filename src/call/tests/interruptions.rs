@@ -36,22 +36,22 @@ fn transcript(rig: &mut Rig, text: &str) {
 fn an_interruption_fades_then_silences_then_cancels() {
     check(
         settings(|_| ()),
-        |rig| rig.say(400),
+        |rig| rig.say(500),
         &expect![[r#"
-        @1320ms   downlink pause
-        @1320ms   suspected gen=1 echo=clear voice=0.90
-        @1320ms contested turn=1 gen=1
-        @1420ms   confirmed gen=1 echo=clear voice=0.90
-        @1420ms   -> speech-started turn=2
-        @1420ms   release-held
-        @1420ms   user-started turn=2
-        @1420ms yielding turn=2 gen=1
-        @1700ms   committed gen=1 echo=clear voice=0.90
-        @1700ms   downlink flush
-        @1700ms   -> cancel gen=1 heard=500ms words=2
-        @1700ms   bot-stopped gen=1 interrupted=true heard=500ms words=2
-        @1700ms user turn=2 gen=1
-    "#]],
+            @1320ms   downlink pause
+            @1320ms   suspected gen=1 echo=clear voice=0.90
+            @1320ms contested turn=1 gen=1
+            @1420ms   confirmed gen=1 echo=clear voice=0.90
+            @1420ms   -> speech-started turn=2
+            @1420ms   release-held
+            @1420ms   user-started turn=2
+            @1420ms yielding turn=2 gen=1
+            @1800ms   committed gen=1 echo=clear voice=0.90
+            @1800ms   downlink flush
+            @1800ms   -> cancel gen=1 heard=500ms words=2
+            @1800ms   bot-stopped gen=1 interrupted=true heard=500ms words=2
+            @1800ms user turn=2 gen=1
+        "#]],
     );
 }
 

@@ -107,7 +107,7 @@ fn a_user_who_speaks_on_while_the_agent_thinks_cancels_the_reply_and_opens_a_tur
     let mut rig = Rig::silent();
     rig.say(200);
     rig.quiet(700);
-    rig.say(380);
+    rig.say(480);
     assert_eq!(rig.call.floor(), FloorState::Yielding, "it could be an \"mhm\"");
     rig.say(20);
     let commands: Vec<_> = rig.commands().skip(2).cloned().collect();

@@ -37,9 +37,9 @@ fn what_a_cancelled_reply_still_sends_is_dropped() {
             @1880ms   -> speech-started turn=2
             @1880ms   user-started turn=2
             @1880ms yielding turn=2 gen=1
-            @2160ms   -> cancel gen=1 heard=460ms words=2
-            @2160ms   bot-stopped gen=1 interrupted=true heard=460ms words=2
-            @2160ms user turn=2 gen=1
+            @2260ms   -> cancel gen=1 heard=460ms words=2
+            @2260ms   bot-stopped gen=1 interrupted=true heard=460ms words=2
+            @2260ms user turn=2 gen=1
         "#]],
     );
     assert_eq!(world.agent().stats().call.stale_messages, 3);

@@ -198,7 +198,7 @@ fn a_key_during_a_reply() {
 #[test]
 fn a_blackout_during_an_interruption() {
     let steps =
-        [Silence(400), Say(120), Blackout(1_000), Say(1_000), Say(400), Until(FloorState::Idle)];
+        [Silence(400), Say(120), Blackout(1_000), Say(1_000), Say(500), Until(FloorState::Idle)];
     during(
         2_000,
         &steps,
@@ -224,24 +224,24 @@ fn a_blackout_during_an_interruption() {
             @2980ms   -> speech-started turn=2
             @2980ms   user-started turn=2
             @2980ms yielding turn=2 gen=1
-            @3260ms   -> cancel gen=1 heard=1380ms words=7
-            @3260ms   bot-stopped gen=1 interrupted=true heard=1380ms words=7
-            @3260ms user turn=2 gen=1
-            @3360ms   user-stopped turn=2
-            @3360ms settling turn=2 gen=1
-            @3460ms   -> turn-ended turn=2 gen=2
-            @3460ms thinking turn=2 gen=2
-            @3510ms   transcript turn=2 words=3 final=true
-            @3510ms   reply-started gen=2
-            @3560ms   reply-text gen=2 words=5
-            @3560ms agent turn=2 gen=2
-            @3560ms   bot-started gen=2
-            @3560ms   measured turn=2 gen=2 speech=400 endpoint=200 transcript=250 text=300 audio=300 packet=300
-            @3810ms   reply-text gen=2 words=5
-            @4060ms   reply-finished gen=2
-            @5540ms   -> played gen=2 heard=2000ms words=10
-            @5540ms   bot-stopped gen=2 interrupted=false heard=2000ms words=10
-            @5540ms idle turn=2 gen=2
+            @3360ms   -> cancel gen=1 heard=1380ms words=7
+            @3360ms   bot-stopped gen=1 interrupted=true heard=1380ms words=7
+            @3360ms user turn=2 gen=1
+            @3460ms   user-stopped turn=2
+            @3460ms settling turn=2 gen=1
+            @3560ms   -> turn-ended turn=2 gen=2
+            @3560ms thinking turn=2 gen=2
+            @3610ms   transcript turn=2 words=3 final=true
+            @3610ms   reply-started gen=2
+            @3660ms   reply-text gen=2 words=5
+            @3660ms agent turn=2 gen=2
+            @3660ms   bot-started gen=2
+            @3660ms   measured turn=2 gen=2 speech=500 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            @3910ms   reply-text gen=2 words=5
+            @4160ms   reply-finished gen=2
+            @5640ms   -> played gen=2 heard=2000ms words=10
+            @5640ms   bot-stopped gen=2 interrupted=false heard=2000ms words=10
+            @5640ms idle turn=2 gen=2
         "#]],
     );
 }
@@ -332,13 +332,13 @@ fn a_backend_hears_an_interruption_by_itself() {
 #[test]
 fn playout_reports_true_late_and_lying() {
     for (reporting, expected) in [
-        (Reporting::Truthful, expect!["@3260ms   -> cancel gen=1 heard=1560ms words=7"]),
-        (Reporting::Late, expect!["@3260ms   -> cancel gen=1 heard=400ms words=2"]),
-        (Reporting::Lying, expect!["@3260ms   -> cancel gen=1 heard=1560ms words=7"]),
+        (Reporting::Truthful, expect!["@3360ms   -> cancel gen=1 heard=1560ms words=7"]),
+        (Reporting::Late, expect!["@3360ms   -> cancel gen=1 heard=500ms words=2"]),
+        (Reporting::Lying, expect!["@3360ms   -> cancel gen=1 heard=1560ms words=7"]),
     ] {
         let mut steps = vec![Reports(reporting)];
         steps.extend(asked(4_000));
-        steps.extend([Silence(1_500), Say(500), Silence(100)]);
+        steps.extend([Silence(1_500), Say(600), Silence(100)]);
         let world = World::play(settings(), &steps);
         let cut = world.trace.as_str().lines().filter(|line| line.contains("-> cancel"));
         expected.assert_eq(&cut.collect::<Vec<_>>().join("\n"));

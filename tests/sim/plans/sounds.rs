@@ -158,9 +158,9 @@ fn both_start_at_once() {
             @1480ms yielding turn=2 gen=1
             @1570ms   reply-text gen=1 words=5
             @1695ms   reply-finished gen=1
-            @1760ms   -> cancel gen=1 heard=60ms words=0
-            @1760ms   bot-stopped gen=1 interrupted=true heard=60ms words=0
-            @1760ms user turn=2 gen=1
+            @1860ms   -> cancel gen=1 heard=60ms words=0
+            @1860ms   bot-stopped gen=1 interrupted=true heard=60ms words=0
+            @1860ms user turn=2 gen=1
             @2340ms   user-stopped turn=2
             @2340ms settling turn=2 gen=1
             @2440ms   -> turn-ended turn=2 gen=2

@@ -29,7 +29,7 @@ fn the_agent_greets() {
 fn a_greeting_is_interrupted_like_any_reply() {
     let mut settings = settings();
     settings.call.greet = true;
-    let steps = [Until(FloorState::Agent), Silence(200), Say(500), Is(FloorState::User)];
+    let steps = [Until(FloorState::Agent), Silence(200), Say(600), Is(FloorState::User)];
     check_with(
         settings,
         &steps,
@@ -45,9 +45,9 @@ fn a_greeting_is_interrupted_like_any_reply() {
             @460ms   -> speech-started turn=1
             @460ms   user-started turn=1
             @460ms yielding turn=1 gen=1
-            @740ms   -> cancel gen=1 heard=260ms words=1
-            @740ms   bot-stopped gen=1 interrupted=true heard=260ms words=1
-            @740ms user turn=1 gen=1
+            @840ms   -> cancel gen=1 heard=260ms words=1
+            @840ms   bot-stopped gen=1 interrupted=true heard=260ms words=1
+            @840ms user turn=1 gen=1
         "#]],
     );
 }
@@ -87,7 +87,7 @@ fn an_interruption_stops_the_agent_at_once() {
         Say(500),
         Until(FloorState::Agent),
         Silence(400),
-        Say(500),
+        Say(600),
         Until(FloorState::Agent),
         Until(FloorState::Idle),
     ];
@@ -112,23 +112,23 @@ fn an_interruption_stops_the_agent_at_once() {
             @1880ms   -> speech-started turn=2
             @1880ms   user-started turn=2
             @1880ms yielding turn=2 gen=1
-            @2160ms   -> cancel gen=1 heard=460ms words=2
-            @2160ms   bot-stopped gen=1 interrupted=true heard=460ms words=2
-            @2160ms user turn=2 gen=1
-            @2340ms   user-stopped turn=2
-            @2340ms settling turn=2 gen=1
-            @2440ms   -> turn-ended turn=2 gen=2
-            @2440ms thinking turn=2 gen=2
-            @2490ms   transcript turn=2 words=3 final=true
-            @2490ms   reply-started gen=2
-            @2540ms   reply-text gen=2 words=5
-            @2540ms agent turn=2 gen=2
-            @2540ms   bot-started gen=2
-            @2540ms   measured turn=2 gen=2 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
-            @2790ms   reply-finished gen=2
-            @3520ms   -> played gen=2 heard=1000ms words=5
-            @3520ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
-            @3520ms idle turn=2 gen=2
+            @2260ms   -> cancel gen=1 heard=460ms words=2
+            @2260ms   bot-stopped gen=1 interrupted=true heard=460ms words=2
+            @2260ms user turn=2 gen=1
+            @2440ms   user-stopped turn=2
+            @2440ms settling turn=2 gen=1
+            @2540ms   -> turn-ended turn=2 gen=2
+            @2540ms thinking turn=2 gen=2
+            @2590ms   transcript turn=2 words=3 final=true
+            @2590ms   reply-started gen=2
+            @2640ms   reply-text gen=2 words=5
+            @2640ms agent turn=2 gen=2
+            @2640ms   bot-started gen=2
+            @2640ms   measured turn=2 gen=2 speech=580 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            @2890ms   reply-finished gen=2
+            @3620ms   -> played gen=2 heard=1000ms words=5
+            @3620ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
+            @3620ms idle turn=2 gen=2
         "#]],
     );
     assert_eq!(world.checks.spoken(), world.user.spoken());
@@ -186,18 +186,13 @@ fn speech_while_the_agent_thinks_takes_the_floor_back() {
             @1580ms yielding turn=2 gen=1
             @1720ms   transcript turn=1 words=3 final=true
             @1720ms   reply-started gen=1
-            @1860ms   -> cancel gen=1 heard=0ms words=0
-            @1860ms user turn=2 gen=1
-            @2040ms   user-stopped turn=2
-            @2040ms settling turn=2 gen=1
-            @2140ms   -> turn-ended turn=2 gen=2
-            @2140ms thinking turn=2 gen=2
-            @2640ms   transcript turn=2 words=3 final=true
-            @2640ms   reply-started gen=2
-            @3140ms   reply-text gen=2 words=5
-            @3140ms agent turn=2 gen=2
-            @3140ms   bot-started gen=2
-            @3140ms   measured turn=2 gen=2 speech=480 endpoint=200 transcript=700 text=1200 audio=1200 packet=1200
+            @2140ms   -> dismissed turn=2
+            @2140ms   user-stopped turn=2
+            @2140ms thinking turn=2 gen=1
+            @2220ms   reply-text gen=1 words=5
+            @2220ms agent turn=2 gen=1
+            @2220ms   bot-started gen=1
+            @2220ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=- text=1200 audio=1200 packet=1200
         "#]],
     );
     assert_eq!(world.checks.spoken(), world.user.spoken(), "the words of both parts arrived");

@@ -40,7 +40,7 @@ fn a_fall_to_the_bottom_of_the_voice_sounds_finished() {
     let ending = after_a_second(|index| (fall(index), -20.0 - index as f32 * 0.4), 26);
     let slope = ending.slope_st_per_s.expect("there is pitch");
     assert!((slope + 12.0).abs() < 1.0, "{slope}");
-    assert!(ending.height_st.expect("the voice is known") < -4.0);
+    assert!(ending.rank.expect("the voice is known").below < 0.1);
     assert!(ending.fade_db.expect("there is sound") < -4.0);
     assert!(ending.log_odds() > 2.0, "{}", ending.log_odds());
 }
@@ -68,7 +68,7 @@ fn a_steep_rise_may_be_a_question_and_a_slight_one_is_not() {
 #[test]
 fn what_cannot_be_measured_changes_nothing() {
     let whisper = heard(&[(0.0, -40.0); 40]);
-    assert_eq!((whisper.slope_st_per_s, whisper.height_st), (None, None));
+    assert_eq!((whisper.slope_st_per_s, whisper.rank), (None, None));
     // That it does not fade is a little, and heard.
     assert!(whisper.log_odds().abs() < 0.5, "{}", whisper.log_odds());
     let nothing = heard(&[]);
@@ -104,11 +104,27 @@ fn numbers_that_are_none_do_no_harm() {
 }
 
 #[test]
-fn the_voices_middle_follows_the_speaker() {
+fn a_pitch_has_its_place_in_the_voice_of_the_last_minute() {
     let mut register = Register::default();
+    (0..REGISTER_MIN - 1).for_each(|_| register.learn(14.0));
+    assert_eq!(register.rank(14.0), None, "too little was heard");
     (0..10_000).for_each(|_| register.learn(14.0));
-    assert_eq!(register.middle(), Some(14.0));
+    assert_eq!(
+        [13.0, 14.0, 15.0].map(|it| register.rank(it).expect("enough was heard").below),
+        [0.0, 0.5, 1.0]
+    );
     assert!(register.total < REGISTER_MAX);
     (0..REGISTER_MAX).for_each(|_| register.learn(20.0));
-    assert_eq!(register.middle(), Some(20.0));
+    assert!(register.rank(17.0).is_some_and(|rank| rank.below < 0.5), "it follows a new speaker");
+}
+
+#[test]
+fn a_fall_that_ends_in_mid_voice_is_an_accents() {
+    // From well above the voice back into its middle.
+    let fall = |index: usize| 165.0 * (-(index as f32) * 0.2 / 12.0).exp2();
+    let body = (0..250).map(|index| (120.0 * [1.0, 1.06, 0.95][index % 3], -20.0));
+    let accent = heard(&body.chain((0..26).map(|index| (fall(index), -20.0))).collect::<Vec<_>>());
+    assert!(accent.slope_st_per_s.is_some_and(|slope| slope < -8.0), "{accent:?}");
+    assert!(accent.rank.is_some_and(|rank| rank.below > 0.3), "{accent:?}");
+    assert!(accent.log_odds() < 0.0, "{}", accent.log_odds());
 }

@@ -100,7 +100,9 @@ fn the_next_turn_waits_for_an_answer_and_not_for_ever() {
     };
     let answered_ms = gap_ms(&|ms| (4_000..4_500).contains(&ms));
     let first_ends_ms = 1_000 + 1_500..1_000 + 2_500;
-    assert!((4_500 + 1_000 - first_ends_ms.end..5_600 - first_ends_ms.start).contains(&answered_ms));
+    assert!(
+        (4_500 + 1_000 - first_ends_ms.end..5_600 - first_ends_ms.start).contains(&answered_ms)
+    );
     assert!((4_000..4_300).contains(&gap_ms(&|_| false)), "{}", gap_ms(&|_| false));
 }
 
