@@ -44,7 +44,7 @@ pub enum ServerError {
     #[error("{0}")]
     VoiceActivity(#[from] ModelError),
     #[error("agent `{agent}`: {source}")]
-    TurnModel { agent: String, source: ModelError },
+    TurnModel { agent: String, source: Box<ModelError> },
     #[error("cannot start a thread for the turn model: {0}")]
     Threads(std::io::Error),
     #[error(transparent)]

@@ -385,7 +385,8 @@ impl TurnJudges {
         let copies = (cores / 2).clamp(1, TURN_JUDGES_MAX);
         let models: Result<Vec<_>, _> =
             (0..copies).map(|_| SmartTurn::load(&self.runtime, file)).collect();
-        let of_agent = |source| ServerError::TurnModel { agent: name.to_owned(), source };
+        let of_agent =
+            |source| ServerError::TurnModel { agent: name.to_owned(), source: Box::new(source) };
         let judge = TurnJudge::start(models.map_err(of_agent)?).map_err(ServerError::Threads)?;
         self.by_file.insert(file.clone(), judge.clone());
         Ok(Some(judge))

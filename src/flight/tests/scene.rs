@@ -156,7 +156,7 @@ impl Scene {
     fn judge(&mut self) {
         while let Some(turn) = self.judgements.pop_front() {
             let moment = self.now.as_micros() % 97;
-            let probability = (moment % 7 != 0).then_some(moment as f32 / 96.0);
+            let probability = (!moment.is_multiple_of(7)).then_some(moment as f32 / 96.0);
             self.agent.handle_turn_judged(self.now, turn, probability);
             self.drain();
         }
