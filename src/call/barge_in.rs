@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use crate::call::event::{EchoVerdict, FrameFeatures};
+use crate::call::event::{Canceller, EchoVerdict, FrameFeatures};
 use crate::call::settings::{InterruptionPolicy, InterruptionSettings, SpeechSettings};
 use crate::limits::FRAME;
 use crate::time::SessionTime;
@@ -138,7 +138,7 @@ impl BargeIn {
                 }
                 let first = if run == 0 { frame.at - FRAME } else { first };
                 self.state = State::Watching { run: run + 1, first };
-                if !may_interrupt || run + 1 < self.run_needed(echo) {
+                if !may_interrupt || run + 1 < self.run_needed(frame, echo) {
                     return Finding::Nothing;
                 }
                 self.suspect(frame, echo, run + 1, first)
@@ -230,8 +230,10 @@ impl BargeIn {
         })
     }
 
-    fn run_needed(&self, echo: EchoVerdict) -> u32 {
+    fn run_needed(&self, frame: &FrameFeatures, echo: EchoVerdict) -> u32 {
         match (self.settings.policy, echo) {
+            // As long as the echo is not known, the gate says within a few frames what it is.
+            (_, EchoVerdict::Likely) if frame.echo.canceller == Canceller::Searching => u32::MAX,
             (_, EchoVerdict::Likely) => LIKELY_ECHO_RUN,
             (InterruptionPolicy::Immediate, _) => {
                 self.speech.speech_min.div_duration_f32(FRAME).ceil() as u32

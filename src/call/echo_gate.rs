@@ -49,9 +49,10 @@ const FLOOR_RISE_DB: f32 = 0.1;
 /// Below this level nothing is a sound, in dBFS.
 const FLOOR_MIN_DBFS: f32 = -65.0;
 /// Frames (100 ms) of a new sound in which the likeness is not yet to be trusted; and while no delay is
-/// known, so that it has to be looked for at all delays at once, 160 ms.
+/// known, so that it has to be looked for at all delays at once, 320 ms. Only in a call's first seconds is
+/// that so: later there was an echo, or the client is known to have none.
 const NEW_FRAMES: u32 = 5;
-const NEW_FRAMES_UNKNOWN: u32 = 8;
+const NEW_FRAMES_UNKNOWN: u32 = 16;
 /// Frames (100 ms) of quiet after which a sound is a new one.
 const GAP_FRAMES: u32 = 5;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use antiphon::call::event::EchoVerdict;
+use antiphon::dsp::echo::EchoState;
 use antiphon::dsp::resample::Resampler;
 use antiphon::dsp::silero::{Silero, SileroModel};
 use antiphon::dsp::vad::VoiceDetector;
@@ -134,7 +135,12 @@ fn somebody_who_speaks_over_an_echo_is_heard() {
 
 /// A frame that counts as the user's voice.
 fn is_believed((outcome, voice): &(Outcome, f32)) -> bool {
-    *voice >= 0.5 && outcome.verdict != EchoVerdict::Certain
+    let is_possible = match outcome.verdict {
+        EchoVerdict::Clear => true,
+        EchoVerdict::Likely => outcome.echo.state != EchoState::Searching,
+        EchoVerdict::Certain => false,
+    };
+    *voice >= 0.5 && is_possible
 }
 
 /// Utterances in which the user is believed for three frames in a row, and how many there are.

@@ -1,11 +1,11 @@
 use super::*;
 use crate::call::event::EchoEvidence;
 
-/// One character per frame: `v` voice, `.` silence, `l` voice that may be echo, `e` certain echo, `c`
-/// concealed voice, `q` low voice, `p` voice while the reply may not be interrupted.
+/// One character per frame: `v` voice, `.` silence, `l` voice that may be echo, `s` the same while the echo is
+/// still searched for, `e` certain echo, `c` concealed voice, `q` low voice, `p` voice while the reply may not be interrupted.
 fn step(judge: &mut BargeIn, kind: char, index: usize) -> Finding {
     let echo = match kind {
-        'l' => EchoVerdict::Likely,
+        'l' | 's' => EchoVerdict::Likely,
         'e' => EchoVerdict::Certain,
         _ => EchoVerdict::Clear,
     };
@@ -18,7 +18,10 @@ fn frame(kind: char, index: usize) -> FrameFeatures {
         voice: if kind == '.' { 0.0 } else { 0.9 },
         level_dbfs: if kind == 'q' { -35.0 } else { -20.0 },
         pitch_hz: None,
-        echo: EchoEvidence::NONE,
+        echo: EchoEvidence {
+            canceller: if kind == 's' { Canceller::Searching } else { Canceller::Off },
+            ..EchoEvidence::NONE
+        },
         concealed: kind == 'c',
     }
 }
@@ -93,6 +96,8 @@ fn the_stages_follow_the_voice_as_the_table_says() {
         ("l4.9", "", "a little that may be echo is not suspected"),
         ("l8.9", "suspect@5 from 0, dismiss@13", "more of it is"),
         ("l11v15", "suspect@5 from 0, confirm@12, commit@26", "it counts half"),
+        ("s50", "", "not while it is being found out whether there is an echo"),
+        ("s16v10", "suspect@17 from 0, confirm@18, commit@20", "but it was the user all the time"),
         ("e50", "", "the agent's own voice is never suspected"),
         ("v2e50", "suspect@1 from 0, dismiss@7", "nor does it carry an attempt on"),
         ("c50", "", "concealment is not suspected"),

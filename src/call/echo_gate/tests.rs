@@ -39,7 +39,7 @@ fn what_follows_a_silent_reference_is_no_echo() {
 
 #[test]
 fn a_new_sound_may_be_echo_until_it_lasted_long_enough_to_tell() {
-    for (delay, frames) in [(Some(Duration::from_millis(200)), 5), (None, 8)] {
+    for (delay, frames) in [(Some(Duration::from_millis(200)), 5), (None, 16)] {
         let unlike = EchoEvidence { delay, ..evidence(0.0, Canceller::Searching) };
         let mut gate = EchoGate::default();
         let found = verdicts(
