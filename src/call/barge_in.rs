@@ -9,7 +9,8 @@
 //!
 //! What is counted is voice, not time: the gaps inside a word do not add to it. A frame that may be the
 //! agent's own echo counts half, and takes a run of its like to be suspected at all: an echo outlasts the
-//! agent's falling silent by its delay, and must not reach the length of an interruption meanwhile.
+//! agent's falling silent by its delay, and must not reach the length of an interruption meanwhile. So does
+//! silence under an echo.
 //!
 //! Backchannels are told by their shape, in any language: they are short, often low, and followed by
 //! silence (Ward & Tsukahara 2000; Gravano & Hirschberg 2011). Where a transcript is there in time, words
@@ -146,7 +147,7 @@ impl BargeIn {
             State::Judging(attempt) if is_voice && !frame.concealed => {
                 self.go_on(attempt, frame, echo)
             }
-            State::Judging(attempt) => self.pause(attempt, frame),
+            State::Judging(attempt) => self.pause(attempt, frame, echo),
             State::Spent => {
                 if !is_voice {
                     self.state = QUIET;
@@ -281,7 +282,12 @@ impl BargeIn {
     }
 
     /// A frame without voice.
-    fn pause(&mut self, attempt: Attempt, frame: &FrameFeatures) -> Finding {
+    fn pause(&mut self, mut attempt: Attempt, frame: &FrameFeatures, echo: EchoVerdict) -> Finding {
+        if echo == EchoVerdict::Certain {
+            // Under the echo of what was said before the agent fell silent a soft syllable is not heard.
+            attempt.last += FRAME / 2;
+            self.state = State::Judging(attempt);
+        }
         let patience = match (attempt.confirmed, self.settings.policy) {
             (false, _) => CLICK_SILENCE.min(self.settings.dismiss),
             (true, InterruptionPolicy::Words(_)) => WORDS_PATIENCE.max(self.settings.dismiss),

@@ -99,7 +99,8 @@ fn the_stages_follow_the_voice_as_the_table_says() {
         ("s50", "", "not while it is being found out whether there is an echo"),
         ("s16v10", "suspect@17 from 0, confirm@18, commit@20", "but it was the user all the time"),
         ("e50", "", "the agent's own voice is never suspected"),
-        ("v2e50", "suspect@1 from 0, dismiss@7", "nor does it carry an attempt on"),
+        ("v2e50", "suspect@1 from 0, dismiss@12", "nor does it carry an attempt on"),
+        ("v10e15v10", "suspect@1 from 0, confirm@6, commit@35", "and a pause under it counts half"),
         ("c50", "", "concealment is not suspected"),
         ("p10v30", "suspect@11 from 0, confirm@12, commit@20", "what was protected is remembered"),
     ] {
