@@ -110,7 +110,8 @@ impl Call {
         let mut beat = interval(Duration::from_millis(20));
         for index in 0..50_u16 {
             beat.tick().await;
-            let pcm = (0..samples).map(|sample| hum(usize::from(index) * samples + sample, rate));
+            let from = usize::from(index) * samples;
+            let pcm = (from..from + samples).map(|sample| hum(sample, rate, CALLER_HZ));
             let mut payload = [0; 512];
             let length = codec.encode(&pcm.collect::<Vec<_>>(), &mut payload).expect("a frame");
             caller.send(index, u32::from(index) * ticks, &payload[..length]).await;
@@ -119,10 +120,15 @@ impl Call {
     }
 }
 
-/// A voiced sound of 150 Hz with overtones.
-fn hum(sample: usize, rate_hz: u32) -> f32 {
+/// The two voices differ: a caller with the agent's own would be its echo.
+const AGENT_HZ: f32 = 150.0;
+const CALLER_HZ: f32 = 233.0;
+
+/// A voiced sound with overtones, which is not steady either.
+fn hum(sample: usize, rate_hz: u32, pitch_hz: f32) -> f32 {
     let turn = |hz: f32| (sample as f32 * hz / rate_hz as f32 * std::f32::consts::TAU).sin();
-    0.2 * turn(150.0) + 0.1 * turn(300.0) + 0.05 * turn(450.0)
+    let swell = 0.7 + 0.3 * turn(pitch_hz / 40.0);
+    swell * (0.2 * turn(pitch_hz) + 0.1 * turn(2.0 * pitch_hz) + 0.05 * turn(3.0 * pitch_hz))
 }
 
 /// Speaks for five seconds when asked to greet, and reports each turn of the user.
@@ -145,7 +151,8 @@ async fn speak(channels: &BackendChannels, generation: Generation) {
     let started = BackendEvent::ReplyStarted { generation };
     let _ = channels.output.send(BackendOutput::Event(started)).await;
     for block in 0..25_usize {
-        let pcm = (0..4_800).map(|it| (hum(block * 4_800 + it, 24_000) * 16_000.0) as i16);
+        let pcm =
+            (0..4_800).map(|it| (hum(block * 4_800 + it, 24_000, AGENT_HZ) * 16_000.0) as i16);
         let audio = ReplyAudio { generation, sample_rate_hz: 24_000, pcm: pcm.collect() };
         let _ = channels.output.send(BackendOutput::Audio(audio)).await;
     }
