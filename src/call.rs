@@ -233,7 +233,7 @@ impl Call {
                 if is_final {
                     self.floor.transcribed(now, turn);
                 }
-                self.floor.understood(now, turn, &text, &mut self.effects);
+                self.floor.understood(now, turn, &text, is_final, &mut self.effects);
                 self.effects.client(ClientEvent::UserTranscript { turn, text, is_final });
             }
             BackendEvent::TurnLooksComplete { turn, probability } => {

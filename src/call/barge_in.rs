@@ -100,6 +100,8 @@ struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Words {
     Unknown,
+    /// One word that is no backchannel, so far.
+    One,
     Backchannels,
 }
 
@@ -157,8 +159,9 @@ impl BargeIn {
         }
     }
 
-    /// Takes what was understood of the attempt so far into account.
-    pub fn transcribed(&mut self, text: &str) -> Finding {
+    /// Takes what was understood of the attempt so far into account. A single word that may still be revised
+    /// counts when it is still there the next time: recognisers make a word of an "mhm", and take it back.
+    pub fn transcribed(&mut self, text: &str, is_final: bool) -> Finding {
         let State::Judging(mut attempt) = self.state else { return Finding::Nothing };
         let words = text.split_whitespace().count();
         if words == 0 {
@@ -168,10 +171,10 @@ impl BargeIn {
             InterruptionPolicy::Words(needed) => words >= needed as usize,
             _ => !self.is_backchannel(text),
         };
-        if is_enough {
+        if is_enough && (is_final || words > 1 || attempt.words == Words::One) {
             return self.commit();
         }
-        attempt.words = Words::Backchannels;
+        attempt.words = if is_enough { Words::One } else { Words::Backchannels };
         self.state = State::Judging(attempt);
         Finding::Nothing
     }
@@ -314,7 +317,7 @@ impl BargeIn {
         let is_low = self.usual_dbfs.is_some_and(|usual| level_dbfs < usual - LOW_DB);
         let by_level = if is_low { LOW_FACTOR } else { 1.0 };
         let by_words = match attempt.words {
-            Words::Unknown => 1.0,
+            Words::Unknown | Words::One => 1.0,
             Words::Backchannels => BACKCHANNEL_FACTOR,
         };
         self.settings.commit.mul_f64(by_level.max(by_words))

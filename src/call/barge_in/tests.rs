@@ -133,7 +133,7 @@ fn words_decide_before_length_does() {
     let heard = |policy, text: &str| {
         let mut judge = judge(InterruptionSettings { policy, ..InterruptionSettings::default() });
         findings(&mut judge, "v8");
-        (judge.transcribed(text), findings(&mut judge, "v22"))
+        (judge.transcribed(text, true), findings(&mut judge, "v22"))
     };
     let staged = InterruptionPolicy::Staged;
     assert_eq!(heard(staged, "stop").0, Finding::Commit);
@@ -150,11 +150,23 @@ fn words_decide_before_length_does() {
 }
 
 #[test]
+fn a_word_that_may_be_revised_counts_when_it_stays() {
+    let heard = |texts: [&str; 2]| {
+        let mut judge = judge(InterruptionSettings::default());
+        findings(&mut judge, "v8");
+        texts.map(|text| judge.transcribed(text, false))
+    };
+    assert_eq!(heard(["stop", "stop"]), [Finding::Nothing, Finding::Commit]);
+    assert_eq!(heard(["but", "mhm"]), [Finding::Nothing; 2]);
+    assert_eq!(heard(["I meant", ""])[0], Finding::Commit, "two are not made of one sound");
+}
+
+#[test]
 fn where_only_words_commit_they_are_waited_for() {
     let policy = InterruptionPolicy::Words(1);
     let mut judge = judge(InterruptionSettings { policy, ..InterruptionSettings::default() });
     assert_eq!(findings(&mut judge, "v50.39"), "suspect@1 from 0, confirm@6");
-    assert_eq!(judge.transcribed("no"), Finding::Commit);
+    assert_eq!(judge.transcribed("no", true), Finding::Commit);
     assert_eq!(findings(&mut judge, "v50.41"), "suspect@1 from 0, confirm@6, dismiss@90");
 }
 

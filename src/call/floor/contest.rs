@@ -62,12 +62,13 @@ impl Floor {
         now: SessionTime,
         turn: TurnId,
         text: &str,
+        is_final: bool,
         effects: &mut Effects,
     ) {
         if let State::Yielding { turn: offered, .. } = &self.state
             && offered.turn() == turn
         {
-            let finding = self.barge_in.transcribed(text);
+            let finding = self.barge_in.transcribed(text, is_final);
             self.act(now, finding, Evidence::NONE, effects);
         }
     }

@@ -93,8 +93,8 @@ const EVENTS: &[Event] = &[
         let (turn, text, is_final) = (TurnId(9), "words".to_owned(), true);
         rig.backend(BackendEvent::UserTranscript { turn, text, is_final });
     }),
-    ("a word", |rig| {
-        let (turn, text, is_final) = (rig.call.floor.turn(), "stop".to_owned(), false);
+    ("two words", |rig| {
+        let (turn, text, is_final) = (rig.call.floor.turn(), "stop it".to_owned(), false);
         rig.backend(BackendEvent::UserTranscript { turn, text, is_final });
     }),
     ("interrupted", |rig| rig.backend(BackendEvent::Interrupted { generation: CURRENT })),
@@ -196,7 +196,7 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
         ready                 |        .        .        .        .        .        .        .        .        .        .        .
         transcript            |        .        .        .        .        .        .        .        .        .        .        .
         transcript of no turn |        .        .        .        .        .        .        .        .        .        .        .
-        a word                |        .        .        .        .        .        .        .        .     user        .        .
+        two words             |        .        .        .        .        .        .        .        .     user        .        .
         interrupted           |        .        .        .        .     idle     idle     idle     user     user        .        .
         reply words           |        .        .        .        .        .        .        .        .        .        .        .
         wants to speak        |        . thinking        .        .        .        .        .        .        .        .        .

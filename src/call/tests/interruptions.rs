@@ -107,37 +107,37 @@ fn a_backchannel_is_taken_back_from_the_backend_and_the_reply_plays_on() {
 }
 
 #[test]
-fn a_word_that_is_no_backchannel_commits_at_once_and_the_turn_ends_by_its_own_silence() {
+fn words_that_are_no_backchannel_commit_at_once_and_the_turn_ends_by_its_own_silence() {
     let act = |rig: &mut Rig| {
         rig.say(200);
         rig.quiet(120);
-        transcript(rig, "stop");
+        transcript(rig, "stop it");
         rig.quiet(500);
     };
     check(
         settings(|_| ()),
         act,
         &expect![[r#"
-        @1320ms   downlink pause
-        @1320ms   suspected gen=1 echo=clear voice=0.90
-        @1320ms contested turn=1 gen=1
-        @1420ms   confirmed gen=1 echo=clear voice=0.90
-        @1420ms   -> speech-started turn=2
-        @1420ms   release-held
-        @1420ms   user-started turn=2
-        @1420ms yielding turn=2 gen=1
-        @1620ms   committed gen=1 echo=clear voice=0.00
-        @1620ms   downlink flush
-        @1620ms   -> cancel gen=1 heard=500ms words=2
-        @1620ms   bot-stopped gen=1 interrupted=true heard=500ms words=2
-        @1620ms user turn=2 gen=1
-        @1620ms   transcript turn=2 words=1 final=false
-        @1620ms   user-stopped turn=2
-        @1620ms settling turn=2 gen=1
-        @2100ms   -> turn-ended turn=2 gen=2
-        @2100ms   downlink play gen=2
-        @2100ms thinking turn=2 gen=2
-    "#]],
+            @1320ms   downlink pause
+            @1320ms   suspected gen=1 echo=clear voice=0.90
+            @1320ms contested turn=1 gen=1
+            @1420ms   confirmed gen=1 echo=clear voice=0.90
+            @1420ms   -> speech-started turn=2
+            @1420ms   release-held
+            @1420ms   user-started turn=2
+            @1420ms yielding turn=2 gen=1
+            @1620ms   committed gen=1 echo=clear voice=0.00
+            @1620ms   downlink flush
+            @1620ms   -> cancel gen=1 heard=500ms words=2
+            @1620ms   bot-stopped gen=1 interrupted=true heard=500ms words=2
+            @1620ms user turn=2 gen=1
+            @1620ms   transcript turn=2 words=2 final=false
+            @1620ms   user-stopped turn=2
+            @1620ms settling turn=2 gen=1
+            @2100ms   -> turn-ended turn=2 gen=2
+            @2100ms   downlink play gen=2
+            @2100ms thinking turn=2 gen=2
+        "#]],
     );
 }
 
