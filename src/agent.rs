@@ -330,6 +330,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             }
             Disposition::Hold => self.uplink.hold(frame.pcm, Keep::PreRoll),
             Disposition::HoldAll => self.uplink.hold(frame.pcm, Keep::Contested),
+            Disposition::HoldTail => self.uplink.hold(frame.pcm, Keep::Tail),
             Disposition::Drop => self.uplink.forget_held(),
         }
     }

@@ -33,8 +33,8 @@ use crate::call::effects::Effects;
 use crate::call::ending::{HANG_UP_DRAIN_MAX, Prompts};
 use crate::call::endpoint::{Endpoint, TurnHint};
 use crate::call::event::{
-    BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EchoVerdict, EndReason,
-    FloorState, FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
+    BackendCommand, BackendEvent, Canceller, ClientCommand, ClientEvent, Disposition, EchoVerdict,
+    EndReason, FloorState, FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
@@ -201,7 +201,13 @@ impl Call {
         self.floor.heard(now, features, echo, change, &mut self.effects);
         self.follow_turn();
         if let Some(SpeechChange::Started { first }) = change {
-            self.handle_speech_started(now, first);
+            let may_be_echo =
+                echo == EchoVerdict::Likely && features.echo.canceller == Canceller::Searching;
+            if may_be_echo && self.floor.state() == FloorState::Idle {
+                self.floor.doubt(first);
+            } else {
+                self.handle_speech_started(now, first);
+            }
         }
         let is_voiced = self.speech.last_voiced() == Some(features.at);
         self.endpoint.handle_frame(features, is_voiced);

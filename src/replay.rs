@@ -136,12 +136,18 @@ fn check(options: &ReplayOptions, header: &Header, other: &AgentSettings) -> Res
     if holds_audio(header.kind) {
         return Ok(());
     }
+    let (was, is) = (&header.settings.call.interruption, &other.call.interruption);
+    if was.protected != is.protected || was.backchannels != is.backchannels {
+        let problem = "--set of interruption.protected or interruption.backchannels needs the words, and \
+                       this recording holds features only";
+        return Err(problem.to_owned());
+    }
     let needs = if options.wav.is_some() {
         "--wav"
     } else if options.listen_again {
         "--listen-again"
     } else if hears_differently(&header.settings, other) {
-        "--set of noise_suppression or jitter"
+        "--set of echo_cancellation, noise_suppression or jitter"
     } else {
         return Ok(());
     };

@@ -8,6 +8,7 @@ use antiphon::agent::{Agent, AgentOutput, AgentSettings, BackendInput, PayloadKi
 use antiphon::call::event::{
     BackendCommand, BackendEvent, ClientCommand, Generation, TurnId, WordTime,
 };
+use antiphon::call::settings::{EndpointStrategy, InterruptionPolicy};
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::limits::DATA_MESSAGE_BYTES_MAX;
 use antiphon::media::pcm::PcmCodec;
@@ -67,6 +68,10 @@ enum Operation<'a> {
         text: &'a str,
         is_final: bool,
     },
+    Judged {
+        turn: u8,
+        probability: Option<f32>,
+    },
     Message(&'a str),
     RoundTrip {
         ms: u16,
@@ -84,9 +89,38 @@ struct Run {
     ended: bool,
 }
 
-fuzz_target!(|operations: Vec<Operation<'_>>| {
+/// How turns end, and whether the backend is started ahead.
+#[derive(Arbitrary, Debug)]
+struct Ends {
+    strategy: u8,
+    speculate: bool,
+    policy: u8,
+}
+
+fn settings(ends: &Ends) -> AgentSettings {
+    let mut settings = AgentSettings::default();
+    settings.call.endpoint.strategy = match ends.strategy % 4 {
+        0 => EndpointStrategy::Adaptive,
+        1 => EndpointStrategy::Semantic { threshold: 0.5 },
+        2 => EndpointStrategy::Backend,
+        _ => EndpointStrategy::Silence(Duration::from_millis(200)),
+    };
+    settings.call.endpoint.speculate = ends.speculate;
+    settings.call.interruption.policy = match ends.policy % 4 {
+        0 => InterruptionPolicy::Staged,
+        1 => InterruptionPolicy::Immediate,
+        2 => InterruptionPolicy::Words(2),
+        _ => InterruptionPolicy::Never,
+    };
+    settings.call.idle.after = Some(Duration::from_secs(2));
+    settings.call.idle.prompts = vec!["Hello?".to_owned()];
+    settings
+}
+
+fuzz_target!(|input: (Ends, Vec<Operation<'_>>)| {
+    let (ends, operations) = input;
     let mut run = Run {
-        agent: Agent::new(AgentSettings::default(), PcmCodec, LevelVoice::new(-40.0)),
+        agent: Agent::new(settings(&ends), PcmCodec, LevelVoice::new(-40.0)),
         encoder: Encoder::new("user"),
         now: SessionTime::ZERO,
         generation: 0,
@@ -157,6 +191,9 @@ impl Run {
             }
             Operation::RoundTrip { ms } => {
                 self.agent.handle_round_trip(now, Duration::from_millis(ms.into()));
+            }
+            Operation::Judged { turn, probability } => {
+                self.agent.handle_turn_judged(now, TurnId(turn.into()), probability);
             }
             Operation::Stuck => self.agent.handle_backend_stuck(now),
         }

@@ -26,6 +26,8 @@ use crate::time::SessionTime;
 /// Frames in a row that may be echo before they are suspected to be the user: three windows of the voice
 /// detector, 100 ms.
 const LIKELY_ECHO_RUN: u32 = 5;
+/// The same while the canceller has not learned the room: most of its echo is still there.
+const UNCANCELLED_ECHO_RUN: u32 = 2 * LIKELY_ECHO_RUN;
 /// Silence that ends a sound of which not even enough was heard to confirm it: a click. The agent plays on
 /// soon, and between two syllables no such pause is made before the first was long enough to confirm.
 const CLICK_SILENCE: Duration = Duration::from_millis(100);
@@ -35,6 +37,8 @@ const LOW_DB: f32 = 6.0;
 const LOW_FACTOR: f64 = 1.75;
 /// How much longer it must last when all words understood so far are backchannels.
 const BACKCHANNEL_FACTOR: f64 = 2.5;
+/// How much longer where one word was understood so far: less, but more than until it may be taken back.
+const ONE_WORD_FACTOR: f64 = 0.8;
 /// How long words are waited for after the user fell silent, where only words commit.
 const WORDS_PATIENCE: Duration = Duration::from_millis(800);
 /// Share of a new utterance in the user's usual level.
@@ -160,7 +164,8 @@ impl BargeIn {
     }
 
     /// Takes what was understood of the attempt so far into account. A single word that may still be revised
-    /// counts when it is still there the next time: recognisers make a word of an "mhm", and take it back.
+    /// counts when it is still there the next time or at the end: recognisers make a word of an "mhm", and
+    /// take it back.
     pub fn transcribed(&mut self, text: &str, is_final: bool) -> Finding {
         let State::Judging(mut attempt) = self.state else { return Finding::Nothing };
         let words = text.split_whitespace().count();
@@ -236,8 +241,11 @@ impl BargeIn {
 
     fn run_needed(&self, frame: &FrameFeatures, echo: EchoVerdict) -> u32 {
         match (self.settings.policy, echo) {
-            // As long as the echo is not known, the gate says within a few frames what it is.
-            (_, EchoVerdict::Likely) if frame.echo.canceller == Canceller::Searching => u32::MAX,
+            // As long as no echo is known, the gate says within a few frames what it is.
+            (_, EchoVerdict::Likely) if frame.echo.delay.is_none() => u32::MAX,
+            (_, EchoVerdict::Likely) if frame.echo.canceller == Canceller::Searching => {
+                UNCANCELLED_ECHO_RUN
+            }
             (_, EchoVerdict::Likely) => LIKELY_ECHO_RUN,
             (InterruptionPolicy::Immediate, _) => {
                 self.speech.speech_min.div_duration_f32(FRAME).ceil() as u32
@@ -299,6 +307,10 @@ impl BargeIn {
         if frame.at.since(attempt.last) < patience {
             return Finding::Nothing;
         }
+        if attempt.words == Words::One {
+            // A short command, which nobody took back.
+            return self.commit();
+        }
         self.state = QUIET;
         Finding::Dismiss
     }
@@ -317,10 +329,14 @@ impl BargeIn {
         let is_low = self.usual_dbfs.is_some_and(|usual| level_dbfs < usual - LOW_DB);
         let by_level = if is_low { LOW_FACTOR } else { 1.0 };
         let by_words = match attempt.words {
-            Words::Unknown | Words::One => 1.0,
+            Words::Unknown => 1.0,
+            Words::One => ONE_WORD_FACTOR,
             Words::Backchannels => BACKCHANNEL_FACTOR,
         };
-        self.settings.commit.mul_f64(by_level.max(by_words))
+        match attempt.words {
+            Words::One => self.settings.commit.mul_f64(by_words),
+            _ => self.settings.commit.mul_f64(by_level.max(by_words)),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Disposition {
     Hold,
     /// Keep all of it, as far as the ring goes: the user is speaking and it is not decided to whom.
     HoldAll,
+    /// Keep all of it too, but rather what was held before: the user spoke to be heard later, and is silent.
+    HoldTail,
     /// Forget it: the user is muted.
     Drop,
 }

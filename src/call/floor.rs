@@ -151,7 +151,7 @@ impl Floor {
     }
 
     /// What becomes of the user's audio: it belongs to an open turn, or waits for one to open.
-    pub(super) const fn disposition(&self) -> Disposition {
+    pub(super) fn disposition(&self) -> Disposition {
         match self.state {
             State::User { .. }
             | State::Settling { .. }
@@ -159,7 +159,11 @@ impl Floor {
             | State::Yielding { .. } => Disposition::Forward,
             State::Contested { .. } => Disposition::HoldAll,
             State::Idle | State::Thinking { .. } | State::Agent { .. } => {
-                if self.overlap.is_some() || self.barge_in.is_listening() {
+                if self.overlap.is_some_and(|overlap| overlap.is_over())
+                    && !self.barge_in.is_listening()
+                {
+                    Disposition::HoldTail
+                } else if self.overlap.is_some() || self.barge_in.is_listening() {
                     Disposition::HoldAll
                 } else {
                     Disposition::Hold

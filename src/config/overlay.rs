@@ -34,7 +34,7 @@ pub fn overlay(settings: &AgentSettings, sets: &[String]) -> Result<AgentSetting
     let mut errors = Errors::new();
     let (recorded, mut settings) = (settings, settings.clone());
     if let Some(mut fields) = document.root().fields(&mut errors, &agents::SETTINGS) {
-        // A clip of any language is refused below, and what the backend can is recorded.
+        // A clip of any language is refused below. What the backend can do is not recorded.
         let sources = Sources { folder: None, ends_turns: true, is_english: true };
         let (_, clips) = agents::settings(&mut fields, &mut settings, &sources);
         if clips != ClipSources::default() {

@@ -89,7 +89,7 @@ pub enum EchoMode {
 /// How far cancelling is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EchoState {
-    /// It does not run.
+    /// The agent is inaudible, or the client plainly cancels by itself.
     #[default]
     Off,
     /// It has not found an echo so far, or cannot take it away.

@@ -153,7 +153,10 @@ impl Redactor {
             if character.is_whitespace() {
                 shaped.push_str(&self.word_shape(&word));
                 shaped.push(character);
-                self.tail.push(' ');
+                if !self.tail.ends_with(' ') {
+                    // Pieces are joined by one.
+                    self.tail.push(' ');
+                }
                 word.clear();
             } else {
                 word.push(character);
@@ -274,6 +277,9 @@ mod tests {
         assert_eq!(reply(&mut redactor, "Our TERMS and"), "xxx xxxxx xxx");
         assert_eq!(reply(&mut redactor, "conditions apply."), "pppppppppp xxxxx.");
         assert_eq!(reply(&mut redactor, "conditions apply."), "xxxxxxxxxx xxxxx.");
+        reply(&mut redactor, " terms");
+        reply(&mut redactor, " and");
+        assert_eq!(reply(&mut redactor, " conditions"), " pppppppppp");
     }
 
     #[test]

@@ -280,6 +280,8 @@ impl Registry {
                 messages_refused = stats.client_messages_refused,
                 turns = stats.agent.call.turns,
                 interruptions = stats.agent.call.interruptions,
+                speculations = stats.agent.call.speculations,
+                speculations_used = stats.agent.call.speculations_used,
                 judgements = stats.agent.call.judgements,
                 judgements_missed = stats.agent.call.judgements_missed,
                 "call ended"

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
 use antiphon::call::event::{BackendEvent, ClientCommand, EndReason, FloorState};
-use antiphon::call::settings::EndpointSettings;
+use antiphon::call::settings::{EndpointSettings, InterruptionPolicy};
 use antiphon::media::uplink::EchoMode;
 use expect_test::{Expect, expect};
 

@@ -20,6 +20,7 @@ fn frame(kind: char, index: usize) -> FrameFeatures {
         pitch_hz: None,
         echo: EchoEvidence {
             canceller: if kind == 's' { Canceller::Searching } else { Canceller::Off },
+            delay: (kind != 's').then_some(Duration::from_millis(200)),
             ..EchoEvidence::NONE
         },
         concealed: kind == 'c',
@@ -159,6 +160,15 @@ fn a_word_that_may_be_revised_counts_when_it_stays() {
     assert_eq!(heard(["stop", "stop"]), [Finding::Nothing, Finding::Commit]);
     assert_eq!(heard(["but", "mhm"]), [Finding::Nothing; 2]);
     assert_eq!(heard(["I meant", ""])[0], Finding::Commit, "two are not made of one sound");
+    let commits = |policy, after: &str| {
+        let mut judge = judge(InterruptionSettings { policy, ..InterruptionSettings::default() });
+        findings(&mut judge, "v10");
+        assert_eq!(judge.transcribed("stop", false), Finding::Nothing);
+        findings(&mut judge, after)
+    };
+    assert_eq!(commits(InterruptionPolicy::Staged, ".20"), "commit@20", "nobody took it back");
+    assert_eq!(commits(InterruptionPolicy::Staged, "v20"), "commit@6");
+    assert!(commits(InterruptionPolicy::Words(1), ".60").starts_with("commit@"));
 }
 
 #[test]

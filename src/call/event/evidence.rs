@@ -34,7 +34,7 @@ pub enum Canceller {
     /// It does not run: the agent is not audible, or the client cancels by itself.
     #[default]
     Off,
-    /// It runs and has not found the echo's path yet, or lost it.
+    /// It has not found an echo yet, or cannot take it away.
     Searching,
     /// It takes the echo away.
     Converged,

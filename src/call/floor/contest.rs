@@ -32,6 +32,14 @@ pub(super) struct Overlap {
     last: Option<SessionTime>,
     /// The reply could not be interrupted when it began.
     unheard: bool,
+    /// It is not the agent's own echo: a new sound may be, for some frames.
+    is_users: bool,
+}
+
+impl Overlap {
+    pub(super) const fn is_over(&self) -> bool {
+        self.last.is_some()
+    }
 }
 
 impl Floor {
@@ -48,6 +56,7 @@ impl Floor {
             self.barge_in.note_turn_frame(frame);
         }
         if !self.has_reply() {
+            self.wait_for_clarity(now, echo, change, effects);
             return;
         }
         let may_interrupt = self.may_interrupt();
@@ -138,11 +147,38 @@ impl Floor {
     pub(super) fn hear_overlap(&mut self, now: SessionTime, effects: &mut Effects) {
         let overlap = self.overlap;
         self.forget_attempts();
-        let Some(Overlap { first, last, .. }) = overlap else { return };
+        let Some(Overlap { first, last, is_users, .. }) = overlap else { return };
+        if !is_users {
+            // It opens a turn once it is known not to be the end of the agent's own echo.
+            self.overlap = overlap.filter(|overlap| !overlap.is_over());
+            return;
+        }
         self.open_turn(now, first, effects);
         if let (State::User { turn }, Some(last)) = (&mut self.state, last) {
             turn.note_voiced(last);
             self.speech_stopped(now, now, effects);
+        }
+    }
+
+    /// Somebody begins to speak to an agent that is silent, and it may be the agent's echo.
+    pub(in crate::call) const fn doubt(&mut self, first: SessionTime) {
+        self.overlap = Some(Overlap { first, last: None, unheard: false, is_users: false });
+    }
+
+    fn wait_for_clarity(
+        &mut self,
+        now: SessionTime,
+        echo: EchoVerdict,
+        change: Option<SpeechChange>,
+        effects: &mut Effects,
+    ) {
+        match (change, &mut self.overlap) {
+            (Some(SpeechChange::Stopped { .. }), Some(_)) => self.overlap = None,
+            (None, Some(overlap)) if echo == EchoVerdict::Clear => {
+                overlap.is_users = true;
+                self.hear_overlap(now, effects);
+            }
+            _ => {}
         }
     }
 
@@ -176,15 +212,19 @@ impl Floor {
     ) {
         let lasts = self.settings.interruption.commit;
         match (change, &mut self.overlap) {
-            (Some(SpeechChange::Started { first }), None) if echo == EchoVerdict::Clear => {
-                self.overlap = Some(Overlap { first, last: None, unheard: !may_interrupt });
+            (Some(SpeechChange::Started { first }), None) => {
+                let (unheard, is_users) = (!may_interrupt, echo == EchoVerdict::Clear);
+                self.overlap = Some(Overlap { first, last: None, unheard, is_users });
             }
             (Some(SpeechChange::Started { .. }), Some(overlap)) => overlap.last = None,
             (Some(SpeechChange::Stopped { last }), Some(overlap)) => {
                 // What could have interrupted and did not was judged to be nothing.
                 let is_turn = overlap.unheard && last.since(overlap.first) >= lasts;
                 overlap.last = Some(last);
-                self.overlap = self.overlap.filter(|_| is_turn);
+                self.overlap = self.overlap.filter(|it| is_turn && it.is_users);
+            }
+            (None, Some(overlap)) if overlap.last.is_none() => {
+                overlap.is_users |= echo == EchoVerdict::Clear;
             }
             _ => {}
         }

@@ -51,6 +51,7 @@ fn user_audio_is_held_until_speech_is_believed_and_forwarded_until_the_turn_is_o
         Disposition::ForwardSilence => 'S',
         Disposition::Hold => 'h',
         Disposition::HoldAll => 'H',
+        Disposition::HoldTail => 't',
         Disposition::Drop => 'x',
     };
     let mut dispositions = String::new();

@@ -328,6 +328,17 @@ fn a_backend_hears_an_interruption_by_itself() {
     );
 }
 
+/// What is said early over a long reply that cannot be interrupted waits for its end, whole.
+#[test]
+fn who_speaks_early_over_a_long_reply_that_goes_on_is_heard_after_it() {
+    let mut settings = settings();
+    settings.call.interruption.policy = InterruptionPolicy::Never;
+    let mut steps = asked(20_000);
+    steps.extend([Silence(400), Say(1_500), Silence(25_000)]);
+    let world = World::play(settings, &steps);
+    assert_eq!(world.checks.spoken(), world.user.spoken(), "every spoken frame arrived, once");
+}
+
 /// What is heard is never more than was sent, whatever a client says; a truthful one is believed.
 #[test]
 fn playout_reports_true_late_and_lying() {

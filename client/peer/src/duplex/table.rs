@@ -190,7 +190,7 @@ fn echo_alone(calls: &[CallScore]) -> Row {
     let minutes = sum.spoke_ms / 60_000.0;
     let per_minute = f64::from(sum.ended) / minutes.max(f64::MIN_POSITIVE);
     let too_short = if minutes < ALONE_MINUTES { ", over too short a time to tell" } else { "" };
-    let is_met = sum.ended == 0;
+    let is_met = sum.ended == 0 && sum.answered_itself == 0;
     Row {
         name: "false barge-ins on echo alone, all levels and delays".to_owned(),
         value: format!("{} in {minutes:.1} min ({per_minute:.2} a minute)", sum.ended),
