@@ -43,6 +43,10 @@ pub struct Abilities {
     pub speculates: bool,
     /// It says what the user says while the user speaks.
     pub transcribes: bool,
+    /// It speaks a text that it is given ([`BackendCommand::Say`](crate::call::event::BackendCommand::Say)).
+    pub says: bool,
+    /// It can say that the user's turn is over.
+    pub ends_turns: bool,
 }
 
 /// What a backend may know of the call it serves.

@@ -50,7 +50,7 @@ impl Backend for Echo {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { speculates: true, transcribes: false }
+        Abilities { speculates: true, transcribes: false, says: false, ends_turns: false }
     }
 
     fn open(&self, _call: CallContext) -> BackendSession {

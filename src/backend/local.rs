@@ -147,7 +147,7 @@ impl Backend for Local {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { speculates: true, transcribes: true }
+        Abilities { speculates: true, transcribes: true, says: true, ends_turns: false }
     }
 
     fn open(&self, call: CallContext) -> BackendSession {

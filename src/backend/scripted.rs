@@ -60,7 +60,8 @@ impl Backend for Scripted {
             let transcribes = |step: &Step| matches!(step, Step::UserPartial(_));
             turn.hears.is_some() || turn.steps.iter().any(transcribes)
         };
-        Abilities { speculates: true, transcribes: self.script.turns.iter().any(hears) }
+        let transcribes = self.script.turns.iter().any(hears);
+        Abilities { speculates: true, transcribes, says: true, ends_turns: true }
     }
 
     fn open(&self, _call: CallContext) -> BackendSession {

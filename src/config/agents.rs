@@ -18,7 +18,7 @@ use crate::backend::Abilities;
 use crate::backend::echo::EchoSettings;
 use crate::backend::local::LocalSettings;
 use crate::backend::scripted::ScriptedSettings;
-use crate::call::settings::{EndpointSettings, InterruptionPolicy};
+use crate::call::settings::{EndpointSettings, EndpointStrategy, InterruptionPolicy};
 use crate::yaml::{Errors, Fields, Place};
 
 pub use self::waiting::{ClipSource, ClipSources};
@@ -87,6 +87,19 @@ impl AgentProfile {
         if call.endpoint.speculate && !abilities.speculates {
             return Err(format!(
                 "turn.endpoint.speculate: the {} backend cannot answer ahead: expected false",
+                self.backend.name()
+            ));
+        }
+        if !call.idle.prompts.is_empty() && !abilities.says {
+            return Err(format!(
+                "idle.prompts: the {} backend cannot speak a given text: expected none",
+                self.backend.name()
+            ));
+        }
+        if call.endpoint.strategy == EndpointStrategy::Backend && !abilities.ends_turns {
+            return Err(format!(
+                "turn.endpoint.strategy: the {} backend does not say when a turn is over: expected adaptive, \
+                 silence or semantic",
                 self.backend.name()
             ));
         }

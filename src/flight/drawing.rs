@@ -133,7 +133,13 @@ impl Drawing {
                     Stage::Committed => MarkKind::Cut,
                     Stage::Dismissed => MarkKind::Dismissed,
                 };
-                (kind, format!("{} {:.2}", decision.stage.name(), decision.voice))
+                // What words decided has no voice to show.
+                let voice = if decision.voice > 0.0 {
+                    format!(" {:.2}", decision.voice)
+                } else {
+                    String::new()
+                };
+                (kind, format!("{}{voice}", decision.stage.name()))
             }
             Output::Backend(command) => match command {
                 BackendCommand::UserTurnEnded { turn, .. } => {

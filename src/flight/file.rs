@@ -48,7 +48,11 @@ enum BlockKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// It is something else.
-    #[error("byte 0: this is not a flight recording: it does not begin with {:02X?}", MAGIC)]
+    #[error(
+        "byte 0: this is not a flight recording, which begins with {:02X?}; give a .flight file from the \
+         folder that `recordings.directory` names",
+        MAGIC
+    )]
     NotARecording,
     /// It is of another version.
     #[error("byte 8: the recording is of version {found}; this program reads version {VERSION}")]
