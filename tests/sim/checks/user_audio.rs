@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use antiphon::call::event::TurnId;
-use antiphon::limits::WIDEBAND_FRAME;
+use antiphon::limits::{HELD_MS_MAX, WIDEBAND_FRAME};
 use antiphon::time::SessionTime;
 
 use crate::user::{Tap, Tapped, user_frame};
@@ -17,6 +17,8 @@ use crate::user::{Tap, Tapped, user_frame};
 /// What was heard so long before a turn opened is given to the backend with it: of the 500 ms that are kept,
 /// as much as is certain in spite of the tap's being late.
 const PRE_ROLL: Duration = Duration::from_millis(420);
+/// How much of what is said over such a reply is kept.
+const HELD: Duration = Duration::from_millis(HELD_MS_MAX as u64);
 /// Frames that the tap is late, at most.
 const TAP_LATE_FRAMES: usize = 2;
 
@@ -98,6 +100,9 @@ impl UserAudio {
         let number = tapped.frame.number;
         if let (Some(last), Some(next)) = (last, next) {
             let (before, after) = (last.turn, next.turn);
+            if self.may_be_left_out(tapped, after) {
+                return;
+            }
             assert!(before != after, "[user audio] frame {number} is missing within {before}");
         }
         if let Some(next) = next
@@ -108,6 +113,7 @@ impl UserAudio {
             assert!(is_old, "[user audio] frame {number} is missing at the start of {turn}");
         }
         if let Some(last) = last
+            && !self.may_be_left_out(tapped, last.turn)
             && let Some(ended_at) = self.turn(last.turn).and_then(|turn| turn.ended_at)
         {
             let turn = last.turn;
@@ -116,6 +122,14 @@ impl UserAudio {
                 "[user audio] frame {number} is missing at the end of {turn}"
             );
         }
+    }
+
+    /// The ring that holds what is said over a reply that cannot be interrupted is bounded; when it is full,
+    /// silence after speech goes first, and at its age also what was too short to be taken for speech.
+    fn may_be_left_out(&self, tapped: &Tapped, turn: TurnId) -> bool {
+        let Some(opened_at) = self.turn(turn).map(|turn| turn.opened_at) else { return false };
+        let age = opened_at.since(tapped.at);
+        age > PRE_ROLL && (!tapped.frame.is_spoken || age > HELD / 2)
     }
 
     fn turn(&self, turn: TurnId) -> Option<&Turn> {
