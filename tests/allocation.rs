@@ -81,8 +81,8 @@ fn dsp_stages_do_not_allocate() {
 }
 
 /// AEC3 makes its working space anew for each block of 4 ms: 14 small vectors in `sonora`'s echo remover and
-/// one in its subtractor, five times a frame. They are of one size each and freed at once, which costs the
-/// allocator 2 us of the canceller's 100 us a frame; keeping them would take a fork of the crate.
+/// one in its subtractor, five times a frame. They are of one size each and freed at once, which is what an
+/// allocator does best; keeping them would take a fork of the crate.
 const AEC3_ALLOCATIONS: u64 = 5 * 20;
 
 #[test]

@@ -204,7 +204,8 @@ impl EchoCanceller {
         self.mode
     }
 
-    /// How long echo probably takes, in samples: used until it is measured.
+    /// How long echo probably takes, in samples: where to begin with [`EchoMode::On`], which runs before that
+    /// is measured.
     pub fn expect_delay(&mut self, delay_samples: u32) {
         if self.track.lag.is_none() {
             let delay_samples = i64::from(delay_samples).min(REACH_SAMPLES);
