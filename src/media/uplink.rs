@@ -224,8 +224,9 @@ impl<V: VoiceModel> Uplink<V> {
         self.chain.handle_sent(at, frame);
     }
 
-    /// How long what is sent probably takes to come back from the user's loudspeaker, for
-    /// [`EchoMode::On`] until it is measured: the round trip and what the client holds; the jitter buffer's part is added here.
+    /// How long what is sent probably takes to come back from the user's loudspeaker, for [`EchoMode::On`]
+    /// until it is measured: the round trip and what the client holds; the jitter buffer's part is added
+    /// here.
     pub fn expect_echo_delay(&mut self, delay: Duration) {
         self.chain.expect_echo_delay(delay + self.jitter.depth_min());
     }
