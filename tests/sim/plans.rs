@@ -33,13 +33,45 @@ fn settings() -> AgentSettings {
     settings
 }
 
+/// How most plans begin: a turn of half a second is over.
+const TURN: &str = "\
+@600ms   -> speech-started turn=1
+@600ms   user-started turn=1
+@600ms user turn=1 gen=0
+@1120ms   user-stopped turn=1
+@1120ms settling turn=1 gen=0
+@1220ms   -> turn-ended turn=1 gen=1
+@1220ms thinking turn=1 gen=1
+";
+
+/// And go on: its reply begins to sound.
+const REPLY: &str = "\
+@1270ms   transcript turn=1 words=3 final=true
+@1270ms   reply-started gen=1
+@1320ms   reply-text gen=1 words=5
+@1320ms agent turn=1 gen=1
+@1320ms   bot-started gen=1
+@1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+";
+
+/// The trace, with a name in place of each of these where it begins with them, line by line.
+fn shown(trace: &str) -> String {
+    match trace.strip_prefix(TURN) {
+        None => trace.to_owned(),
+        Some(rest) => match rest.strip_prefix(REPLY) {
+            None => format!("(a turn)\n{rest}"),
+            Some(rest) => format!("(a turn and its reply)\n{rest}"),
+        },
+    }
+}
+
 fn check(steps: &[Step], expected: &Expect) -> World {
     check_with(settings(), steps, expected)
 }
 
 fn check_with(settings: AgentSettings, steps: &[Step], expected: &Expect) -> World {
     let mut world = World::play(settings, steps);
-    expected.assert_eq(world.trace.as_str());
+    expected.assert_eq(&shown(world.trace.as_str()));
     if world.end.is_none() {
         world.step(&Silence(20_000));
     }

@@ -20,19 +20,7 @@ fn what_a_cancelled_reply_still_sends_is_dropped() {
     let world = check(
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1780ms contested turn=1 gen=1
             @1880ms   -> speech-started turn=2
             @1880ms   user-started turn=2
@@ -105,24 +93,12 @@ fn a_backend_that_stalls_within_a_reply_is_given_up() {
     check(
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @1270ms   transcript turn=1 words=3 final=true
-        @1270ms   reply-started gen=1
-        @1320ms   reply-text gen=1 words=5
-        @1320ms agent turn=1 gen=1
-        @1320ms   bot-started gen=1
-        @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
-        @6600ms   error fatal=false: the backend stalled for 5 s within a reply
-        @6600ms   -> cancel gen=1 heard=300ms words=1
-        @6600ms   bot-stopped gen=1 interrupted=true heard=300ms words=1
-        @6600ms idle turn=1 gen=1
-    "#]],
+            (a turn and its reply)
+            @6600ms   error fatal=false: the backend stalled for 5 s within a reply
+            @6600ms   -> cancel gen=1 heard=300ms words=1
+            @6600ms   bot-stopped gen=1 interrupted=true heard=300ms words=1
+            @6600ms idle turn=1 gen=1
+        "#]],
     );
 }
 
@@ -138,17 +114,11 @@ fn a_backend_that_never_answers_is_given_up() {
     check(
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @11220ms   error fatal=false: the backend did not answer within 10 s
-        @11220ms   -> cancel gen=1 heard=0ms words=0
-        @11220ms idle turn=1 gen=1
-    "#]],
+            (a turn)
+            @11220ms   error fatal=false: the backend did not answer within 10 s
+            @11220ms   -> cancel gen=1 heard=0ms words=0
+            @11220ms idle turn=1 gen=1
+        "#]],
     );
 }
 
@@ -167,24 +137,12 @@ fn a_reply_that_fails_is_told_and_what_there_is_of_it_is_played() {
     check(
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @1270ms   transcript turn=1 words=3 final=true
-        @1270ms   reply-started gen=1
-        @1320ms   reply-text gen=1 words=5
-        @1320ms agent turn=1 gen=1
-        @1320ms   bot-started gen=1
-        @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
-        @1370ms   error fatal=false: the model failed
-        @1500ms   -> played gen=1 heard=200ms words=1
-        @1500ms   bot-stopped gen=1 interrupted=false heard=200ms words=1
-        @1500ms idle turn=1 gen=1
-    "#]],
+            (a turn and its reply)
+            @1370ms   error fatal=false: the model failed
+            @1500ms   -> played gen=1 heard=200ms words=1
+            @1500ms   bot-stopped gen=1 interrupted=false heard=200ms words=1
+            @1500ms idle turn=1 gen=1
+        "#]],
     );
 }
 
@@ -202,19 +160,7 @@ fn a_backend_that_fails_for_good_ends_the_call_after_what_it_said() {
     let world = check(
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1520ms   error fatal=true: connection lost
             @2200ms   -> played gen=1 heard=900ms words=3
             @2200ms   bot-stopped gen=1 interrupted=false heard=900ms words=3
@@ -238,19 +184,7 @@ fn hanging_up_waits_for_the_farewell() {
     let world = check(
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-finished gen=1
             @2300ms   -> played gen=1 heard=1000ms words=5
             @2300ms   bot-stopped gen=1 interrupted=false heard=1000ms words=5
@@ -274,33 +208,21 @@ fn what_nobody_asked_for_is_said_when_the_floor_is_free() {
     check(
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @1270ms   transcript turn=1 words=3 final=true
-        @1270ms   reply-started gen=1
-        @1320ms   reply-text gen=1 words=5
-        @1320ms agent turn=1 gen=1
-        @1320ms   bot-started gen=1
-        @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
-        @1570ms   reply-finished gen=1
-        @2300ms   -> played gen=1 heard=1000ms words=5
-        @2300ms   bot-stopped gen=1 interrupted=false heard=1000ms words=5
-        @2300ms idle turn=1 gen=1
-        @2300ms   -> speak gen=2
-        @2300ms thinking turn=1 gen=2
-        @2350ms   reply-started gen=2
-        @2400ms   reply-text gen=2 words=5
-        @2400ms agent turn=1 gen=2
-        @2400ms   bot-started gen=2
-        @2650ms   reply-finished gen=2
-        @3380ms   -> played gen=2 heard=1000ms words=5
-        @3380ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
-        @3380ms idle turn=1 gen=2
-    "#]],
+            (a turn and its reply)
+            @1570ms   reply-finished gen=1
+            @2300ms   -> played gen=1 heard=1000ms words=5
+            @2300ms   bot-stopped gen=1 interrupted=false heard=1000ms words=5
+            @2300ms idle turn=1 gen=1
+            @2300ms   -> speak gen=2
+            @2300ms thinking turn=1 gen=2
+            @2350ms   reply-started gen=2
+            @2400ms   reply-text gen=2 words=5
+            @2400ms agent turn=1 gen=2
+            @2400ms   bot-started gen=2
+            @2650ms   reply-finished gen=2
+            @3380ms   -> played gen=2 heard=1000ms words=5
+            @3380ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
+            @3380ms idle turn=1 gen=2
+        "#]],
     );
 }

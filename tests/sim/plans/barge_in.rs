@@ -116,19 +116,7 @@ fn muting_during_an_interruption() {
         2_000,
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-text gen=1 words=5
             @1780ms contested turn=1 gen=1
             @1820ms   reply-finished gen=1
@@ -160,38 +148,26 @@ fn a_key_during_a_reply() {
         2_000,
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @1270ms   transcript turn=1 words=3 final=true
-        @1270ms   reply-started gen=1
-        @1320ms   reply-text gen=1 words=5
-        @1320ms agent turn=1 gen=1
-        @1320ms   bot-started gen=1
-        @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
-        @1570ms   reply-text gen=1 words=5
-        @1720ms client key
-        @1820ms   reply-finished gen=1
-        @2020ms client key
-        @2020ms   -> cancel gen=1 heard=640ms words=3
-        @2020ms   bot-stopped gen=1 interrupted=true heard=640ms words=3
-        @2020ms   -> text turn=2 gen=2 words=1
-        @2020ms thinking turn=2 gen=2
-        @2070ms   reply-started gen=2
-        @2120ms   reply-text gen=2 words=5
-        @2120ms agent turn=2 gen=2
-        @2120ms   bot-started gen=2
-        @2120ms   measured turn=2 gen=2 speech=0 endpoint=- transcript=- text=100 audio=100 packet=100
-        @2370ms   reply-text gen=2 words=5
-        @2620ms   reply-finished gen=2
-        @4100ms   -> played gen=2 heard=2000ms words=10
-        @4100ms   bot-stopped gen=2 interrupted=false heard=2000ms words=10
-        @4100ms idle turn=2 gen=2
-    "#]],
+            (a turn and its reply)
+            @1570ms   reply-text gen=1 words=5
+            @1720ms client key
+            @1820ms   reply-finished gen=1
+            @2020ms client key
+            @2020ms   -> cancel gen=1 heard=640ms words=3
+            @2020ms   bot-stopped gen=1 interrupted=true heard=640ms words=3
+            @2020ms   -> text turn=2 gen=2 words=1
+            @2020ms thinking turn=2 gen=2
+            @2070ms   reply-started gen=2
+            @2120ms   reply-text gen=2 words=5
+            @2120ms agent turn=2 gen=2
+            @2120ms   bot-started gen=2
+            @2120ms   measured turn=2 gen=2 speech=0 endpoint=- transcript=- text=100 audio=100 packet=100
+            @2370ms   reply-text gen=2 words=5
+            @2620ms   reply-finished gen=2
+            @4100ms   -> played gen=2 heard=2000ms words=10
+            @4100ms   bot-stopped gen=2 interrupted=false heard=2000ms words=10
+            @4100ms idle turn=2 gen=2
+        "#]],
     );
 }
 
@@ -203,19 +179,7 @@ fn a_blackout_during_an_interruption() {
         2_000,
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-text gen=1 words=5
             @1780ms contested turn=1 gen=1
             @1820ms   reply-finished gen=1
@@ -255,19 +219,7 @@ fn a_reply_that_is_protected() {
         settings,
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-text gen=1 words=5
             @1695ms   reply-finished gen=1
             @2800ms   -> played gen=1 heard=1500ms words=10
@@ -308,19 +260,7 @@ fn a_backend_hears_an_interruption_by_itself() {
     check(
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1820ms   -> cancel gen=1 heard=440ms words=1
             @1820ms   bot-stopped gen=1 interrupted=true heard=440ms words=1
             @1820ms idle turn=1 gen=1

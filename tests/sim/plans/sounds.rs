@@ -36,19 +36,7 @@ fn a_click_during_a_reply() {
         2_000,
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-text gen=1 words=5
             @1780ms contested turn=1 gen=1
             @1820ms   reply-finished gen=1
@@ -67,19 +55,7 @@ fn a_cough_during_a_reply() {
         2_000,
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-text gen=1 words=5
             @1780ms contested turn=1 gen=1
             @1820ms   reply-finished gen=1
@@ -103,19 +79,7 @@ fn a_backchannel_during_a_reply() {
         2_000,
         &steps,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-text gen=1 words=5
             @1780ms contested turn=1 gen=1
             @1820ms   reply-finished gen=1
@@ -139,19 +103,7 @@ fn both_start_at_once() {
         1_500,
         &speaks_with_it,
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1380ms contested turn=1 gen=1
             @1480ms   -> speech-started turn=2
             @1480ms   user-started turn=2

@@ -14,17 +14,11 @@ fn a_backend_that_never_answers_with_a_filler_and_an_apology() {
         settings,
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @4220ms   error fatal=false: the backend did not answer within 3 s
-        @4220ms   -> cancel gen=1 heard=0ms words=0
-        @4220ms idle turn=1 gen=1
-    "#]],
+            (a turn)
+            @4220ms   error fatal=false: the backend did not answer within 3 s
+            @4220ms   -> cancel gen=1 heard=0ms words=0
+            @4220ms idle turn=1 gen=1
+        "#]],
     );
 }
 
@@ -39,20 +33,14 @@ fn a_backend_that_fails_is_apologised_for() {
     check(
         &steps,
         &expect![[r#"
-        @600ms   -> speech-started turn=1
-        @600ms   user-started turn=1
-        @600ms user turn=1 gen=0
-        @1120ms   user-stopped turn=1
-        @1120ms settling turn=1 gen=0
-        @1220ms   -> turn-ended turn=1 gen=1
-        @1220ms thinking turn=1 gen=1
-        @1270ms   transcript turn=1 words=3 final=true
-        @1270ms   reply-started gen=1
-        @1320ms   reply-text gen=1 words=5
-        @1320ms   error fatal=false: the model failed
-        @1320ms   -> played gen=1 heard=0ms words=0
-        @1320ms idle turn=1 gen=1
-    "#]],
+            (a turn)
+            @1270ms   transcript turn=1 words=3 final=true
+            @1270ms   reply-started gen=1
+            @1320ms   reply-text gen=1 words=5
+            @1320ms   error fatal=false: the model failed
+            @1320ms   -> played gen=1 heard=0ms words=0
+            @1320ms idle turn=1 gen=1
+        "#]],
     );
 }
 
@@ -66,19 +54,7 @@ fn a_user_who_says_nothing_is_prompted_and_then_hung_up_on() {
         settings,
         &[Silence(500), Say(500), Silence(15_000)],
         &expect![[r#"
-            @600ms   -> speech-started turn=1
-            @600ms   user-started turn=1
-            @600ms user turn=1 gen=0
-            @1120ms   user-stopped turn=1
-            @1120ms settling turn=1 gen=0
-            @1220ms   -> turn-ended turn=1 gen=1
-            @1220ms thinking turn=1 gen=1
-            @1270ms   transcript turn=1 words=3 final=true
-            @1270ms   reply-started gen=1
-            @1320ms   reply-text gen=1 words=5
-            @1320ms agent turn=1 gen=1
-            @1320ms   bot-started gen=1
-            @1320ms   measured turn=1 gen=1 speech=480 endpoint=200 transcript=250 text=300 audio=300 packet=300
+            (a turn and its reply)
             @1570ms   reply-finished gen=1
             @2300ms   -> played gen=1 heard=1000ms words=5
             @2300ms   bot-stopped gen=1 interrupted=false heard=1000ms words=5
