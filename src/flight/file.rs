@@ -244,10 +244,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Hands the records of a block to `each`, in order.
-    pub fn read(
+    pub fn read<'b>(
         &mut self,
-        block: &Block,
-        mut each: impl FnMut(SessionTime, Record<'_>),
+        block: &'b Block,
+        mut each: impl FnMut(SessionTime, Record<'b>),
     ) -> Result<(), FileError> {
         let mut take = Take(&block.raw);
         let mut read = || -> Result<(), Malformed> {

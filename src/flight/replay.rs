@@ -10,7 +10,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::file::Block;
 use super::record::Record;
 use super::recorder::Scribe;
 use super::{FileError, Header, Kind, Reader};
@@ -247,12 +246,14 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
             self.compare(true);
             return Ok(false);
         };
-        self.dictate(&block)?;
-        let mut reader = self.reader.clone();
-        let read = reader.read(&block, |at, record| self.perform(at, &record));
-        self.reader = reader;
+        let mut records = Vec::new();
+        self.reader.read(&block, |at, record| records.push((at, record)))?;
+        self.dictate(&records);
+        for (at, record) in &records {
+            self.perform(*at, record);
+        }
         self.compare(false);
-        read.map(|()| true)
+        Ok(true)
     }
 
     /// The next thing that happened.
@@ -291,17 +292,16 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
     }
 
     /// The frames of a block are judged as they were: an input comes before what was heard through it, so
-    /// this is looked up ahead.
-    fn dictate(&mut self, block: &Block) -> Result<(), FileError> {
-        let (actual, other) = (&mut self.actual, &mut self.other);
-        self.reader.clone().read(block, |_, record| {
+    /// they are told ahead.
+    fn dictate(&mut self, records: &[(SessionTime, Record<'_>)]) {
+        for (_, record) in records {
             if let Record::Heard(features) = record {
-                actual.dictate(features.voice);
-                if let Some(other) = other {
+                self.actual.dictate(features.voice);
+                if let Some(other) = &mut self.other {
                     other.dictate(features.voice);
                 }
             }
-        })
+        }
     }
 
     fn perform(&mut self, at: SessionTime, record: &Record<'_>) {
