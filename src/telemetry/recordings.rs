@@ -96,7 +96,7 @@ impl Recordings {
         let (writers, call) = (Arc::clone(&self.writers), call.to_owned());
         tokio::spawn(async move {
             let _place = place;
-            match write(path, file::begin(&header), items, &writers).await {
+            match write(path, header, items, &writers).await {
                 Ok((bytes, "")) => tracing::info!(call, bytes, "call recorded"),
                 Ok((bytes, note)) => {
                     tracing::warn!(call, bytes, note, "a recording ended before its call");
@@ -132,12 +132,12 @@ impl Drop for Place {
 /// Writes what comes to its end. Returns the size of the file and the note at its end.
 async fn write(
     path: PathBuf,
-    begin: Vec<u8>,
+    header: Header,
     mut items: mpsc::Receiver<TapeItem>,
     writers: &Semaphore,
 ) -> io::Result<(u64, &'static str)> {
     let mut sink = Sink { file: None, path, bytes: 0 };
-    sink = sink.append(writers, move || begin).await?;
+    sink = sink.append(writers, move || file::begin(&header)).await?;
     loop {
         match items.recv().await {
             Some(TapeItem::Block(block)) => {
