@@ -174,7 +174,7 @@ impl BargeIn {
         }
         let is_enough = match self.settings.policy {
             InterruptionPolicy::Words(needed) => words >= needed as usize,
-            _ => !self.is_backchannel(text),
+            _ => !is_backchannel(&self.settings.backchannels, text),
         };
         if is_enough && (is_final || words > 1 || attempt.words == Words::One) {
             return self.commit();
@@ -228,15 +228,6 @@ impl BargeIn {
 
     fn is_voiced(&self, frame: &FrameFeatures) -> bool {
         frame.voice >= self.speech.start_threshold && frame.level_dbfs >= self.speech.floor_dbfs
-    }
-
-    /// Whether all of `text` consists of words that do not take the floor.
-    fn is_backchannel(&self, text: &str) -> bool {
-        let is_word =
-            |character: char| character.is_alphanumeric() || matches!(character, '-' | '\'');
-        text.split(|character| !is_word(character)).filter(|word| !word.is_empty()).all(|word| {
-            self.settings.backchannels.iter().any(|known| known.eq_ignore_ascii_case(word))
-        })
     }
 
     fn run_needed(&self, frame: &FrameFeatures, echo: EchoVerdict) -> u32 {
@@ -338,6 +329,14 @@ impl BargeIn {
             _ => self.settings.commit.mul_f64(by_level.max(by_words)),
         }
     }
+}
+
+/// Whether all of `text` consists of `backchannels`: words that do not take the floor.
+pub(crate) fn is_backchannel(backchannels: &[String], text: &str) -> bool {
+    let is_word = |character: char| character.is_alphanumeric() || matches!(character, '-' | '\'');
+    text.split(|character| !is_word(character))
+        .filter(|word| !word.is_empty())
+        .all(|word| backchannels.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
 /// What one voiced frame counts.

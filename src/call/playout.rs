@@ -17,6 +17,7 @@ use crate::call::event::{Heard, HeardSource, Playout, WordTime};
 use crate::limits::SPEECH_PIECES_MAX;
 use crate::time::SessionTime;
 use text::Text;
+pub(crate) use text::is_word_by_itself;
 
 /// A playout report older than this no longer says where the client is.
 const REPORT_AGE_MAX: Duration = Duration::from_secs(2);

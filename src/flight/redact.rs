@@ -13,7 +13,9 @@
 //! call. A protected phrase becomes one letter, which marks the word that completed it.
 
 use crate::agent::AgentSettings;
+use crate::call::barge_in::is_backchannel;
 use crate::call::event::{BackendEvent, ClientCommand, ClientEvent, Output, WordTime};
+use crate::call::playout::is_word_by_itself;
 use crate::call::settings::InterruptionSettings;
 use crate::limits::USER_TEXT_CHARS_MAX;
 
@@ -122,24 +124,15 @@ impl Redactor {
     /// The user's words as markers.
     fn user_words(&self, text: &str) -> String {
         let marker = |word: &str| {
-            if self.is_backchannel(word) {
+            if is_backchannel(&self.backchannels, word) {
                 BACKCHANNEL.to_owned()
-            } else if word.chars().any(is_ideograph) {
+            } else if word.chars().any(is_word_by_itself) {
                 shape(word)
             } else {
                 LETTER.to_string()
             }
         };
         text.split_whitespace().map(marker).collect::<Vec<_>>().join(" ")
-    }
-
-    /// As the judge of interruptions sees it.
-    fn is_backchannel(&self, word: &str) -> bool {
-        let is_part =
-            |character: char| character.is_alphanumeric() || matches!(character, '-' | '\'');
-        word.split(|character| !is_part(character))
-            .filter(|part| !part.is_empty())
-            .all(|part| self.backchannels.iter().any(|known| known.eq_ignore_ascii_case(part)))
     }
 
     /// The agent's text as its shape, with the words marked that complete a protected phrase.
@@ -222,15 +215,10 @@ fn shape(text: &str) -> String {
     let shaped = |character: char| match character {
         white if white.is_whitespace() => white,
         '.' | '!' | '?' | ',' | ';' | ':' | '…' | '。' | '！' | '？' | '、' => character,
-        ideograph if is_ideograph(ideograph) => IDEOGRAPH,
+        ideograph if is_word_by_itself(ideograph) => IDEOGRAPH,
         _ => LETTER,
     };
     text.chars().map(shaped).collect()
-}
-
-/// As the playout ledger sees it.
-const fn is_ideograph(character: char) -> bool {
-    matches!(character, '\u{2E80}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}')
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ fn cut_at_word(text: &str, share: f64) -> &str {
 }
 
 /// Chinese and Japanese are written without spaces; a cut between any two characters will do.
-const fn is_word_by_itself(character: char) -> bool {
+pub(crate) const fn is_word_by_itself(character: char) -> bool {
     matches!(character, '\u{2E80}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}')
 }
 
