@@ -283,11 +283,6 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         self.uplink.dictate_voice(voice);
     }
 
-    /// The rates of [`Observed::HeardAudio`]'s decoded audio and of [`Observed::SentAudio`].
-    pub fn audio_rates_hz(&self) -> (u32, u32) {
-        (self.codec.decode_rate_hz(), self.codec.encode_rate_hz())
-    }
-
     /// When [`Agent::handle_timeout`] wants to be called next, and why.
     pub fn poll_timeout(&self) -> Option<(SessionTime, AgentTimer)> {
         if self.ended {

@@ -15,8 +15,8 @@ use crate::config::{Config, Environment, Overrides, overlay};
 use crate::dsp::silero::{Silero, SileroModel};
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
 use crate::flight::drawing::Drawing;
-use crate::flight::replay::{Engine, Replay, hears_differently, holds_audio};
-use crate::flight::{FileError, Header, Reader};
+use crate::flight::replay::{Engine, Replay, hears_differently};
+use crate::flight::{FileError, Header, Kind, Reader};
 use crate::media::g711::Law;
 use crate::media::negotiated::NegotiatedCodec;
 use crate::time::SessionTime;
@@ -133,7 +133,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// What cannot be done with this recording.
 fn check(options: &ReplayOptions, header: &Header, other: &AgentSettings) -> Result<(), String> {
-    if holds_audio(header.kind) {
+    if header.kind == Kind::Full {
         return Ok(());
     }
     let (was, is) = (&header.settings.call.interruption, &other.call.interruption);
@@ -173,7 +173,7 @@ fn core(
     model: Option<&SileroModel>,
     watch: Observe,
 ) -> Result<Core, String> {
-    if !holds_audio(header.kind) {
+    if header.kind == Kind::Features {
         return Ok(Engine::conversation(settings));
     }
     let codec = match header.codec.as_str() {
@@ -302,15 +302,10 @@ impl<'a> Show<'a> {
 
     /// Both traces, merged. Lines that only moved in time are one decision.
     fn compare(&self, out: &mut impl Write) -> Result<(), String> {
-        let keys = |lines: &[String]| -> Vec<String> {
-            lines.iter().map(|line| parts(line).1.to_owned()).collect()
-        };
         let (before, after) = (keys(&self.recorded), keys(&self.other));
-        let before: Vec<&str> = before.iter().map(String::as_str).collect();
-        let after: Vec<&str> = after.iter().map(String::as_str).collect();
         let diff =
             TextDiff::configure().timeout(Duration::from_secs(5)).diff_slices(&before, &after);
-        let mut departed = None;
+        let mut has_departed = false;
         for change in diff.iter_all_changes() {
             let old = change.old_index().and_then(|index| self.recorded.get(index));
             let new = change.new_index().and_then(|index| self.other.get(index));
@@ -321,8 +316,8 @@ impl<'a> Show<'a> {
                 (_, _, Some(new)) => ('+', new.clone()),
                 _ => continue,
             };
-            if sign != ' ' && departed.is_none() {
-                departed = Some(line.clone());
+            if sign != ' ' && !has_departed {
+                has_departed = true;
                 say(
                     out,
                     format_args!(
@@ -337,11 +332,16 @@ impl<'a> Show<'a> {
                 say(out, format_args!("{sign} {line}"))?;
             }
         }
-        if departed.is_none() {
+        if !has_departed {
             say(out, format_args!("these settings decide the same: {} lines", self.other.len()))?;
         }
         Ok(())
     }
+}
+
+/// What lines say, without their times.
+fn keys(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(|line| parts(line).1).collect()
 }
 
 /// 20 ms of the user, as a line.

@@ -186,10 +186,14 @@ fn thinned<P>(
     at: impl Fn(&P) -> SessionTime,
     value: impl Fn(&P) -> f32,
 ) -> Vec<(SessionTime, f32)> {
-    let group = points.len().div_ceil(FLIGHT_DRAWING_POINTS_MAX).max(1);
     let largest =
         |group: &[P]| (at(&group[0]), group.iter().map(&value).fold(f32::NEG_INFINITY, f32::max));
-    points.chunks(group).map(largest).collect()
+    groups(points).map(largest).collect()
+}
+
+/// At most [`FLIGHT_DRAWING_POINTS_MAX`] groups of neighbours.
+fn groups<P>(points: &[P]) -> std::slice::Chunks<'_, P> {
+    points.chunks(points.len().div_ceil(FLIGHT_DRAWING_POINTS_MAX).max(1))
 }
 
 #[cfg(test)]

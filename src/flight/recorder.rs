@@ -40,7 +40,7 @@ impl Recorder {
         Self {
             scribe: Scribe::new(kind),
             redactor: (kind == Kind::Features).then(|| Redactor::new(interruption)),
-            block: Vec::with_capacity(FLIGHT_BLOCK_BYTES + FLIGHT_BLOCK_BYTES / 4),
+            block: Vec::new(),
             began: SessionTime::ZERO,
             last: SessionTime::ZERO,
             bytes: 0,
@@ -108,8 +108,7 @@ impl Recorder {
     fn cut(&mut self) {
         if self.stopped.is_none() && !self.block.is_empty() {
             self.bytes += self.block.len() as u64;
-            let next = Vec::with_capacity(self.block.capacity());
-            self.ready.push_back(std::mem::replace(&mut self.block, next));
+            self.ready.push_back(std::mem::take(&mut self.block));
         }
     }
 

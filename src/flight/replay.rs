@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::record::Record;
 use super::recorder::Scribe;
-use super::{FileError, Header, Kind, Reader};
+use super::{FileError, Reader};
 use crate::agent::{Agent, AgentSettings, Observe, Observed, Taken};
 use crate::call::Call;
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Output};
@@ -232,11 +232,6 @@ impl<'a, C: Codec, V: VoiceModel> Replay<'a, C, V> {
     pub fn what_if(mut self, other: Engine<C, V>) -> Self {
         self.other = Some(other);
         self
-    }
-
-    /// What the recording says of itself.
-    pub const fn header(&self) -> &Header {
-        self.reader.header()
     }
 
     /// Replays the next block of the recording. Returns whether there was one.
@@ -488,9 +483,4 @@ fn answer(record: &Record<'_>) -> Option<(Generation, Record<'static>)> {
 /// so what was judged of it then says nothing.
 pub fn hears_differently(recorded: &AgentSettings, other: &AgentSettings) -> bool {
     recorded.uplink != other.uplink
-}
-
-/// Whether a recording of this kind can be replayed under such settings.
-pub const fn holds_audio(kind: Kind) -> bool {
-    matches!(kind, Kind::Full)
 }

@@ -290,12 +290,6 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
         self.follow_recording();
     }
 
-    fn follow_recording(&mut self) {
-        if let (Some(tape), Some(recorder)) = (&mut self.tape, self.agent.recorder()) {
-            tape.follow(recorder);
-        }
-    }
-
     /// Returns whether anything happened.
     fn drain_session(&mut self, at: SessionTime) -> bool {
         let mut happened = false;
@@ -420,13 +414,21 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
     }
 }
 
+impl<C, V> Driver<C, V> {
+    fn follow_recording(&mut self) {
+        if let (Some(tape), Some(recorder)) = (&mut self.tape, self.agent.recorder()) {
+            tape.follow(recorder);
+        }
+    }
+}
+
 /// A call that ends by a bug leaves what was recorded of it, up to the input that it failed on.
 impl<C, V> Drop for Driver<C, V> {
     fn drop(&mut self) {
-        if let (Some(tape), Some(recorder)) = (&mut self.tape, self.agent.recorder()) {
+        if let Some(recorder) = self.agent.recorder() {
             recorder.stop("the call ended by a bug");
-            tape.follow(recorder);
         }
+        self.follow_recording();
     }
 }
 

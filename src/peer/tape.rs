@@ -45,16 +45,12 @@ impl Tape {
             if self.last.is_none() {
                 continue;
             }
-            match self.blocks.try_send(TapeItem::Block(block)) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    recorder.stop("the disk did not keep up");
-                    self.end(recorder);
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => {
-                    recorder.stop("it could not be written");
-                    self.end(recorder);
-                }
+            if let Err(refused) = self.blocks.try_send(TapeItem::Block(block)) {
+                recorder.stop(match refused {
+                    mpsc::error::TrySendError::Full(_) => "the disk did not keep up",
+                    mpsc::error::TrySendError::Closed(_) => "it could not be written",
+                });
+                self.end(recorder);
             }
         }
         self.end(recorder);

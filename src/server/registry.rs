@@ -243,6 +243,7 @@ impl Registry {
         codec: AudioCodec,
         profile: &AgentProfile,
     ) -> Option<Recording> {
+        let recordings = self.recordings.as_ref()?;
         let codec = match codec {
             AudioCodec::Opus => "opus",
             AudioCodec::Pcmu => "pcmu",
@@ -255,7 +256,7 @@ impl Registry {
             voice_model: SileroModel::NAME,
             settings: &profile.settings,
         };
-        self.recordings.as_ref().map(|recordings| recordings.begin(&facts))
+        Some(recordings.begin(&facts))
     }
 
     /// Waits for a call's end and clears up after it.

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::{Drawing, Mark, MarkKind, thinned};
 use crate::call::event::{EchoVerdict, FloorState};
-use crate::limits::FLIGHT_DRAWING_POINTS_MAX;
 use crate::time::SessionTime;
 
 const WIDTH: f32 = 1_200.0;
@@ -185,14 +184,13 @@ impl Page<'_> {
             "<rect class=\"idle\" x=\"{LEFT}\" y=\"{:.1}\" width=\"{width}\" height=\"2\"/>",
             middle - 1.0
         ));
-        let points = &self.drawing.user;
-        let group = points.len().div_ceil(FLIGHT_DRAWING_POINTS_MAX).max(1);
         let worst = |group: &[super::UserPoint]| {
             let is = |verdict| group.iter().any(|point| point.echo == verdict);
             let verdicts = [EchoVerdict::Certain, EchoVerdict::Likely];
             verdicts.into_iter().find(|verdict| is(*verdict)).unwrap_or_default()
         };
-        let verdicts: Vec<_> = points.chunks(group).map(|it| (it[0].at, worst(it))).collect();
+        let verdicts: Vec<_> =
+            super::groups(&self.drawing.user).map(|it| (it[0].at, worst(it))).collect();
         let mut rest = verdicts.as_slice();
         while let Some((at, verdict)) = rest.first().copied() {
             let run = rest.iter().take_while(|(_, next)| *next == verdict).count();
