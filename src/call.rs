@@ -209,9 +209,9 @@ impl Call {
                 self.handle_speech_started(now, first);
             }
         }
-        let is_voiced = self.speech.last_voiced() == Some(features.at);
-        self.endpoint.handle_frame(features, is_voiced);
-        if let Some(last) = self.speech.last_voiced() {
+        let last_voiced = self.speech.last_voiced();
+        self.endpoint.handle_frame(features, last_voiced == Some(features.at));
+        if let Some(last) = last_voiced {
             self.floor.speech_goes_on(last);
         }
         if let Some(SpeechChange::Stopped { last }) = change {

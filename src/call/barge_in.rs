@@ -226,7 +226,8 @@ impl BargeIn {
         });
     }
 
-    fn is_voiced(&self, frame: &FrameFeatures) -> bool {
+    /// Whether there is a voice in the frame.
+    pub fn is_voiced(&self, frame: &FrameFeatures) -> bool {
         frame.voice >= self.speech.start_threshold && frame.level_dbfs >= self.speech.floor_dbfs
     }
 
@@ -318,16 +319,13 @@ impl BargeIn {
         }
         let level_dbfs = mean_dbfs(attempt.power, attempt.frames);
         let is_low = self.usual_dbfs.is_some_and(|usual| level_dbfs < usual - LOW_DB);
-        let by_level = if is_low { LOW_FACTOR } else { 1.0 };
-        let by_words = match attempt.words {
-            Words::Unknown => 1.0,
+        let factor = match attempt.words {
             Words::One => ONE_WORD_FACTOR,
-            Words::Backchannels => BACKCHANNEL_FACTOR,
+            Words::Backchannels => BACKCHANNEL_FACTOR.max(LOW_FACTOR),
+            Words::Unknown if is_low => LOW_FACTOR,
+            Words::Unknown => 1.0,
         };
-        match attempt.words {
-            Words::One => self.settings.commit.mul_f64(by_words),
-            _ => self.settings.commit.mul_f64(by_level.max(by_words)),
-        }
+        self.settings.commit.mul_f64(factor)
     }
 }
 

@@ -80,10 +80,7 @@ impl Call {
     /// A turn that was won by words may be silent already: it is settled like any other.
     fn settle_turn(&mut self, now: SessionTime) {
         let is_silent = self.speech.last_voiced().is_none() && !self.speech.is_starting();
-        if self.floor.state() == FloorState::User
-            && is_silent
-            && let Some(last) = self.floor.last_voiced()
-        {
+        if is_silent && let Some(last) = self.floor.last_voiced() {
             self.follow_turn();
             self.handle_speech_stopped(now, last);
         }

@@ -64,9 +64,13 @@ pub struct Endpoint {
 
 #[derive(Clone, Debug)]
 enum Strategy {
-    Silence { silence: Duration, last: SessionTime },
+    /// `by_backend`: the backend decides, and the silence is for when it does not.
+    Fixed {
+        silence: Duration,
+        last: SessionTime,
+        by_backend: bool,
+    },
     Adaptive(Box<Judge>),
-    Backend { last: SessionTime },
 }
 
 /// The strategies that weigh what they know.
@@ -119,10 +123,14 @@ impl Endpoint {
             }))
         };
         let strategy = match settings.strategy {
-            EndpointStrategy::Silence(silence) => Strategy::Silence { silence, last },
+            EndpointStrategy::Silence(silence) => {
+                Strategy::Fixed { silence, last, by_backend: false }
+            }
             EndpointStrategy::Adaptive => judge(None),
             EndpointStrategy::Semantic { threshold } => judge(Some(threshold)),
-            EndpointStrategy::Backend => Strategy::Backend { last },
+            EndpointStrategy::Backend => {
+                Strategy::Fixed { silence: EndpointSettings::BACKSTOP, last, by_backend: true }
+            }
         };
         Self { strategy }
     }
@@ -155,15 +163,11 @@ impl Endpoint {
     /// The user stopped speaking: the last voiced frame ended at `last`. When to judge first.
     pub fn speech_stopped(&mut self, now: SessionTime, last: SessionTime) -> SessionTime {
         match &mut self.strategy {
-            Strategy::Silence { silence, last: stopped } => {
+            Strategy::Fixed { silence, last: stopped, .. } => {
                 *stopped = last;
                 last + *silence
             }
             Strategy::Adaptive(judge) => judge.speech_stopped(now, last),
-            Strategy::Backend { last: stopped } => {
-                *stopped = last;
-                last + EndpointSettings::BACKSTOP
-            }
         }
     }
 
@@ -175,7 +179,7 @@ impl Endpoint {
 
     /// Whether the backend decides.
     pub const fn is_backend(&self) -> bool {
-        matches!(self.strategy, Strategy::Backend { .. })
+        matches!(self.strategy, Strategy::Fixed { by_backend: true, .. })
     }
 
     /// Judges at the deadline. `starting`: voice is being confirmed as speech, which takes a few
@@ -185,9 +189,8 @@ impl Endpoint {
             return Verdict::AskAgain(now + FRAME);
         }
         let over_at = match &mut self.strategy {
-            Strategy::Silence { silence, last } => *last + *silence,
+            Strategy::Fixed { silence, last, .. } => *last + *silence,
             Strategy::Adaptive(judge) => return judge.judge(now),
-            Strategy::Backend { last } => *last + EndpointSettings::BACKSTOP,
         };
         if now < over_at { Verdict::AskAgain(over_at) } else { Verdict::Over }
     }
@@ -197,7 +200,7 @@ impl Endpoint {
     pub fn hint(&mut self, now: SessionTime, hint: TurnHint) -> Option<SessionTime> {
         match &mut self.strategy {
             Strategy::Adaptive(judge) => judge.hint(now, hint),
-            Strategy::Silence { .. } | Strategy::Backend { .. } => None,
+            Strategy::Fixed { .. } => None,
         }
     }
 

@@ -222,17 +222,11 @@ impl Floor {
         }
     }
 
-    /// The end of the user's last voiced frame, while a turn is open.
+    /// The end of the last voiced frame of the user who holds the floor.
     pub(super) const fn last_voiced(&self) -> Option<SessionTime> {
         match &self.state {
-            State::User { turn } | State::Settling { turn } | State::Yielding { turn, .. } => {
-                Some(turn.last_voiced())
-            }
-            State::Speculating { .. }
-            | State::Idle
-            | State::Thinking { .. }
-            | State::Agent { .. }
-            | State::Contested { .. } => None,
+            State::User { turn } => Some(turn.last_voiced()),
+            _ => None,
         }
     }
 

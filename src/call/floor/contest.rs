@@ -59,7 +59,9 @@ impl Floor {
             self.wait_for_clarity(now, echo, change, effects);
             return;
         }
-        let may_interrupt = self.may_interrupt();
+        // Only a voiced frame and the beginning of speech ask, and the answer may take words apart.
+        let is_asked = change.is_some() || self.barge_in.is_voiced(frame);
+        let may_interrupt = is_asked && self.may_interrupt();
         self.note_overlap(change, echo, may_interrupt);
         let finding = self.barge_in.step(frame, echo, may_interrupt);
         self.act(now, finding, Evidence { echo, voice: frame.voice }, effects);
@@ -193,7 +195,7 @@ impl Floor {
     }
 
     /// Whether speech may interrupt the open reply at this moment. What was suspected is judged to its end.
-    fn may_interrupt(&mut self) -> bool {
+    fn may_interrupt(&self) -> bool {
         let settings = &self.settings.interruption;
         match &self.state {
             State::Agent { reply } => {
