@@ -340,6 +340,8 @@ impl Floor {
     // ---- opening and closing ----
 
     fn open_turn(&mut self, now: SessionTime, first: SessionTime, effects: &mut Effects) {
+        // Whoever was in doubt has the floor, or somebody else does.
+        self.overlap = None;
         let turn = self.offer_turn(effects);
         self.stop_clip(effects);
         self.hold_turn(now, TurnClock::spoken(turn, first), effects);

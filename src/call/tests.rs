@@ -57,9 +57,13 @@ impl Rig {
 
     /// One frame of the user, 20 ms after the one before.
     pub(super) fn frame(&mut self, voice: f32) -> Disposition {
+        self.frame_with(voice, EchoEvidence::NONE)
+    }
+
+    pub(super) fn frame_with(&mut self, voice: f32, echo: EchoEvidence) -> Disposition {
         self.now += FRAME;
         let (at, level_dbfs) = (self.now, if voice > 0.0 { -20.0 } else { -127.0 });
-        let (pitch_hz, echo) = (None, EchoEvidence::NONE);
+        let pitch_hz = None;
         let features = FrameFeatures { at, voice, level_dbfs, pitch_hz, echo, concealed: false };
         let mut disposition = Disposition::Drop;
         self.act(|call, now| disposition = call.handle_frame(now, &features));

@@ -1,7 +1,7 @@
 //! Rows that need exact times.
 
 use super::*;
-use crate::call::settings::InterruptionPolicy;
+use crate::call::settings::{EndpointStrategy, InterruptionPolicy};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -309,4 +309,28 @@ fn the_farewell_is_played_before_the_backend_hangs_up() {
     let reason = "done".to_owned();
     assert_eq!(rig.outputs.last(), Some(&Output::End(EndReason::Backend { reason })));
     assert!(rig.commands().any(|command| matches!(command, BackendCommand::Played { .. })));
+}
+
+/// A sound that may be echo waits to be known. If the backend ends a turn meanwhile, it begins anew, once.
+#[test]
+fn who_may_be_an_echo_opens_one_turn_whatever_the_backend_says_meanwhile() {
+    let mut settings = CallSettings { greet: false, ..CallSettings::default() };
+    settings.endpoint.strategy = EndpointStrategy::Backend;
+    let mut rig = Rig::silent_with(settings);
+    let unknown = EchoEvidence {
+        reference_dbfs: -20.0,
+        captured_dbfs: -20.0,
+        canceller: Canceller::Searching,
+        ..EchoEvidence::NONE
+    };
+    for _ in 0..14 {
+        rig.frame_with(0.9, unknown);
+    }
+    assert_eq!(rig.commands().count(), 0, "nobody knows who it is");
+    rig.backend(BackendEvent::UserTurnEnded { turn: rig.call.floor.turn() });
+    for _ in 0..10 {
+        rig.frame_with(0.9, unknown);
+    }
+    let commands: Vec<_> = rig.commands().cloned().collect();
+    assert_eq!(commands, [BackendCommand::UserSpeechStarted { turn: TurnId(1) }]);
 }
