@@ -41,6 +41,8 @@
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
+//! | [`tools`] | functions that a model may call: declared, checked, confirmed, answered once |
+//! | [`nova`] | Amazon Nova Sonic's events, their order and meaning, history, usage, failures |
 //! | [`flight`] | a call as a file, and the file as a call again; its trace and its drawing |
 //!
 //! Shell:
@@ -110,11 +112,13 @@ pub mod dsp;
 pub mod flight;
 pub mod limits;
 pub mod media;
+pub mod nova;
 pub mod rtp;
 pub mod rtvi;
 pub mod script;
 pub mod sdp;
 pub mod time;
+pub mod tools;
 pub mod yaml;
 
 // ---- shell: async, sockets, providers ----

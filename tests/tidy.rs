@@ -25,8 +25,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent", &["media", "call", "dsp", "time", "limits"]),
     // Tells the whole core again what it was told, and its settings with it.
     ("flight", &["agent", "call", "media", "rtp", "dsp", "time", "limits"]),
+    ("nova", &["call::event", "media::frame", "time", "limits", "tools"]),
+    ("tools", &["time", "limits"]),
     // Shell.
-    ("backend", &["agent", "media::frame", "call::event", "script", "yaml", "time", "limits"]),
+    (
+        "backend",
+        &[
+            "agent",
+            "nova",
+            "tools",
+            "media::frame",
+            "call::event",
+            "script",
+            "yaml",
+            "time",
+            "limits",
+        ],
+    ),
     (
         "peer",
         &[
@@ -46,8 +61,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "yaml", "script", "agent", "backend", "flight", "peer", "media", "dsp", "rtp", "call",
-            "limits",
+            "yaml", "script", "agent", "backend", "nova", "tools", "flight", "peer", "media",
+            "dsp", "rtp", "call", "limits",
         ],
     ),
     (
@@ -75,7 +90,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Rooms that are told the time and touch nothing outside.
 const PURE: &[&str] = &[
     "time", "limits", "yaml", "script", "rtp", "sdp", "dsp", "call", "rtvi", "media", "agent",
-    "flight",
+    "flight", "nova", "tools",
 ];
 
 /// Outside worlds, each with its owners (path prefixes from the root).
@@ -92,8 +107,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sonora_fft::", &["src/dsp/echo"]),
     ("sonora_ns::", &["src/dsp/denoise"]),
     ("saphyr_parser::", &["src/yaml"]),
+    ("jsonschema::", &["src/tools"]),
+    ("aws_sdk_bedrockruntime::", &["src/backend/nova_sonic", "tests/nova-sim/"]),
+    ("aws_config::", &["src/backend/nova_sonic"]),
     ("libloading::", &["src/backend/local/"]),
-    ("reqwest::", &["src/backend/local/", "client/peer/", "tests/"]),
+    ("reqwest::", &["src/backend/local/", "src/tools/webhook", "client/peer/", "tests/"]),
     ("std::env::var", &["src/config", "tests/", "client/peer/"]),
     ("env::var", &["src/config", "tests/", "client/peer/"]),
 ];
