@@ -20,7 +20,7 @@ use crate::call::event::{
     BackendCommand, BackendEvent, ClientCommand, ClientEvent, Disposition, EndReason, Generation,
     Output, TurnId,
 };
-use crate::call::settings::{CallSettings, EndpointStrategy};
+use crate::call::settings::{CallSettings, EndpointStrategy, TurnAuthority};
 use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
 use crate::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
@@ -104,6 +104,9 @@ pub struct AgentStats {
     pub downlink: DownlinkStats,
 }
 
+/// What a backend hears in place of what it is not to hear.
+const SILENCE: BackendInput = BackendInput::Audio(PcmFrame([0; WIDEBAND_FRAME]));
+
 /// A frame of a reply below this is a pause between words: -50 dBFS.
 const SPEECH_RMS: f32 = 103.6;
 
@@ -114,6 +117,8 @@ pub struct Agent<C, V> {
     uplink: Uplink<V>,
     call: Call,
     downlink: Downlink,
+    /// The backend hears a stream without a gap: silence in place of what is held back.
+    is_gapless: bool,
     /// See [`CallSettings::client_buffer`].
     client_buffer: Duration,
     /// What the turn's model hears; only where there is one.
@@ -131,6 +136,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         Self {
             turn_sound: asks_model.then(TurnSound::new),
             uplink: Uplink::new(settings.uplink, &codec, voice),
+            is_gapless: settings.call.authority == TurnAuthority::Backend,
             client_buffer: settings.call.client_buffer,
             call: Call::new(settings.call),
             downlink: Downlink::new(&codec, settings.first_timestamp).with_clips(settings.clips),
@@ -319,14 +325,26 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         // What is released from the held ring is older than this frame.
         self.follow_call();
         match disposition {
-            Disposition::Forward => self.send_to_backend(BackendInput::Audio(frame.pcm)),
-            Disposition::ForwardSilence => {
-                self.send_to_backend(BackendInput::Audio(PcmFrame([0; WIDEBAND_FRAME])));
+            Disposition::Forward => {
+                // What was held and not released came to nothing.
+                self.uplink.forget_held();
+                self.send_to_backend(BackendInput::Audio(frame.pcm));
             }
-            Disposition::Hold => self.uplink.hold(frame.pcm, Keep::PreRoll),
-            Disposition::HoldAll => self.uplink.hold(frame.pcm, Keep::Contested),
-            Disposition::HoldTail => self.uplink.hold(frame.pcm, Keep::Tail),
+            Disposition::ForwardSilence => {
+                self.uplink.forget_held();
+                self.send_to_backend(SILENCE);
+            }
+            Disposition::Hold => self.hold(frame.pcm, Keep::PreRoll),
+            Disposition::HoldAll => self.hold(frame.pcm, Keep::Contested),
+            Disposition::HoldTail => self.hold(frame.pcm, Keep::Tail),
             Disposition::Drop => self.uplink.forget_held(),
+        }
+    }
+
+    fn hold(&mut self, pcm: PcmFrame, keep: Keep) {
+        self.uplink.hold(pcm, keep);
+        if self.is_gapless {
+            self.send_to_backend(SILENCE);
         }
     }
 

@@ -218,7 +218,7 @@ impl Call {
             self.handle_speech_stopped(now, last);
         }
         self.settle(now);
-        self.floor.disposition()
+        self.floor.disposition(echo)
     }
 
     /// The backend said something.

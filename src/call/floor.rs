@@ -29,12 +29,12 @@ use std::time::Duration;
 use crate::call::barge_in::BargeIn;
 use crate::call::effects::Effects;
 use crate::call::event::{
-    BackendCommand, ClientEvent, Disposition, DownlinkCommand, FloorState, Generation, Output,
-    TurnId,
+    BackendCommand, ClientEvent, Disposition, DownlinkCommand, EchoVerdict, FloorState, Generation,
+    Output, TurnId,
 };
 use crate::call::metrics::TurnClock;
 use crate::call::playout::Delay;
-use crate::call::settings::CallSettings;
+use crate::call::settings::{CallSettings, TurnAuthority};
 use crate::call::{CallStats, Timer};
 use crate::time::SessionTime;
 
@@ -150,25 +150,36 @@ impl Floor {
         self.playout_delay.duration
     }
 
-    /// What becomes of the user's audio: it belongs to an open turn, or waits for one to open.
-    pub(super) fn disposition(&self) -> Disposition {
-        match self.state {
+    /// What becomes of the user's audio: it belongs to an open turn, or waits for one to open. A backend
+    /// that decides itself hears everything but echo, and what may be an interruption.
+    pub(super) fn disposition(&self, echo: EchoVerdict) -> Disposition {
+        let is_local = self.settings.authority == TurnAuthority::Local;
+        let undecided = match &self.state {
             State::User { .. }
             | State::Settling { .. }
             | State::Speculating { .. }
-            | State::Yielding { .. } => Disposition::Forward,
-            State::Contested { .. } => Disposition::HoldAll,
+            | State::Yielding { .. } => None,
+            State::Thinking { .. } if !is_local => None,
+            State::Contested { reply, .. } if is_local || reply.has_audio() => {
+                Some(Disposition::HoldAll)
+            }
+            State::Contested { .. } => None,
             State::Idle | State::Thinking { .. } | State::Agent { .. } => {
                 if self.overlap.is_some_and(|overlap| overlap.is_over())
                     && !self.barge_in.is_listening()
                 {
-                    Disposition::HoldTail
+                    Some(Disposition::HoldTail)
                 } else if self.overlap.is_some() || self.barge_in.is_listening() {
-                    Disposition::HoldAll
+                    Some(Disposition::HoldAll)
                 } else {
-                    Disposition::Hold
+                    is_local.then_some(Disposition::Hold)
                 }
             }
+        };
+        match undecided {
+            Some(held) => held,
+            None if !is_local && echo == EchoVerdict::Certain => Disposition::ForwardSilence,
+            None => Disposition::Forward,
         }
     }
 

@@ -2,11 +2,26 @@
 
 use std::time::Duration;
 
+/// Who says when a turn of the user is over and what interrupts a reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TurnAuthority {
+    /// The conversation: a backend is given the user's turns one by one.
+    #[default]
+    Local,
+    /// The backend: it hears the user all the time, in a stream without a gap, and decides itself.
+    ///
+    /// What is certainly echo reaches it as silence. So does what is said over a reply that sounds, until
+    /// that is known to be an interruption; then it follows at once. A backchannel never reaches it.
+    Backend,
+}
+
 /// The conversation's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallSettings {
     /// Whether the agent speaks first, once the peer is connected. Default: it does.
     pub greet: bool,
+    /// Default: the conversation decides.
+    pub authority: TurnAuthority,
     /// When the user is speaking.
     pub speech: SpeechSettings,
     /// When the user's turn is over.
@@ -43,6 +58,7 @@ impl Default for CallSettings {
     fn default() -> Self {
         Self {
             greet: true,
+            authority: TurnAuthority::Local,
             speech: SpeechSettings::default(),
             endpoint: EndpointSettings::default(),
             interruption: InterruptionSettings::default(),

@@ -13,7 +13,7 @@ use super::Kind;
 use crate::agent::AgentSettings;
 use crate::call::settings::{
     CallSettings, EndpointSettings, EndpointStrategy, IdleSettings, InterruptionPolicy,
-    InterruptionSettings, SpeechSettings, WaitSettings,
+    InterruptionSettings, SpeechSettings, TurnAuthority, WaitSettings,
 };
 use crate::media::uplink::{EchoMode, NoiseSuppression, UplinkSettings};
 
@@ -38,6 +38,7 @@ pub(super) fn agent(pass: &mut Pass, settings: &mut AgentSettings) {
 fn call(pass: &mut Pass, settings: &mut CallSettings) {
     let CallSettings {
         greet,
+        authority,
         speech: speech_settings,
         endpoint: endpoint_settings,
         interruption: interruption_settings,
@@ -52,6 +53,7 @@ fn call(pass: &mut Pass, settings: &mut CallSettings) {
         client_buffer,
     } = settings;
     pass.item("greet", greet);
+    pass.item("authority", authority);
     pass.section("speech", |pass| speech(pass, speech_settings));
     pass.section("endpoint", |pass| endpoint(pass, endpoint_settings));
     pass.section("interruption", |pass| interruption(pass, interruption_settings));
@@ -327,6 +329,11 @@ named!(
 named!(
     EchoMode, "auto, on or off",
     "auto" => EchoMode::Auto, "on" => EchoMode::On, "off" => EchoMode::Off
+);
+
+named!(
+    TurnAuthority, "local or backend",
+    "local" => TurnAuthority::Local, "backend" => TurnAuthority::Backend
 );
 
 impl Item for EndpointStrategy {

@@ -179,7 +179,7 @@ impl Default for Instructions {
         Self {
             greet: "Greet the user and offer your help.".to_owned(),
             say: "Say exactly this to the user, and nothing else: {}".to_owned(),
-            go_on: "Your last sentence was cut off. Go on exactly where it stopped, without repeating anything."
+            go_on: "Your last sentence was cut off. Go on exactly where it stopped, and repeat nothing."
                 .to_owned(),
             late_result: "The result of a tool that you called has arrived, as JSON: {}".to_owned(),
         }

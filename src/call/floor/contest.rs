@@ -16,7 +16,7 @@ use crate::call::event::{
     Output, Stage, TurnId,
 };
 use crate::call::metrics::TurnClock;
-use crate::call::settings::InterruptionPolicy;
+use crate::call::settings::{InterruptionPolicy, TurnAuthority};
 use crate::call::speech::SpeechChange;
 use crate::time::SessionTime;
 
@@ -246,6 +246,13 @@ impl Floor {
                 effects.downlink(DownlinkCommand::Pause);
                 self.tell(Stage::Suspected, evidence, effects);
                 self.enter(now, State::Contested { reply, first }, effects);
+            }
+            // It waits for the commit: an "mhm" would interrupt a backend that decides itself.
+            (Finding::Confirm, State::Contested { reply, first })
+                if self.settings.authority == TurnAuthority::Backend =>
+            {
+                self.tell(Stage::Confirmed, evidence, effects);
+                self.state = State::Contested { reply, first };
             }
             (Finding::Confirm, State::Contested { reply, first }) => {
                 effects.timers.arm(Timer::Contest, now + ATTEMPT_MAX);

@@ -1,7 +1,7 @@
 //! Rows that need exact times.
 
 use super::*;
-use crate::call::settings::{EndpointStrategy, InterruptionPolicy};
+use crate::call::settings::{EndpointStrategy, InterruptionPolicy, TurnAuthority};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -43,17 +43,20 @@ fn the_turn_is_over_a_silence_after_the_last_voiced_frame_and_not_later() {
     }
 }
 
-#[test]
-fn user_audio_is_held_until_speech_is_believed_and_forwarded_until_the_turn_is_over() {
-    let mut rig = Rig::silent();
-    let shown = |disposition| match disposition {
+fn shown(disposition: Disposition) -> char {
+    match disposition {
         Disposition::Forward => 'F',
         Disposition::ForwardSilence => 'S',
         Disposition::Hold => 'h',
         Disposition::HoldAll => 'H',
         Disposition::HoldTail => 't',
         Disposition::Drop => 'x',
-    };
+    }
+}
+
+#[test]
+fn user_audio_is_held_until_speech_is_believed_and_forwarded_until_the_turn_is_over() {
+    let mut rig = Rig::silent();
     let mut dispositions = String::new();
     for voice in "..vvvv..........".chars() {
         dispositions.push(shown(rig.frame(if voice == 'v' { 0.9 } else { 0.0 })));
@@ -333,4 +336,50 @@ fn who_may_be_an_echo_opens_one_turn_whatever_the_backend_says_meanwhile() {
     }
     let commands: Vec<_> = rig.commands().cloned().collect();
     assert_eq!(commands, [BackendCommand::UserSpeechStarted { turn: TurnId(1) }]);
+}
+
+fn backend_decides() -> CallSettings {
+    let mut settings =
+        CallSettings { greet: false, authority: TurnAuthority::Backend, ..CallSettings::default() };
+    settings.endpoint.strategy = EndpointStrategy::Backend;
+    settings
+}
+
+#[test]
+fn a_backend_that_decides_itself_hears_all_but_echo_and_what_may_be_an_interruption() {
+    let mut rig = Rig::silent_with(backend_decides());
+    let hear = |rig: &mut Rig, voices: &str| -> String {
+        voices.chars().map(|c| shown(rig.frame(if c == 'v' { 0.9 } else { 0.0 }))).collect()
+    };
+    assert_eq!(hear(&mut rig, "..vvvvvv...."), "FFFFFFFFFFFF", "nobody speaks, then the user");
+    rig.backend(BackendEvent::UserTurnEnded { turn: TurnId(1) });
+    assert_eq!(rig.call.floor(), FloorState::Thinking);
+    assert_eq!(hear(&mut rig, "...vv.........."), "FFFFFFFFFFFFFFF", "there is no echo yet");
+    rig.audio(1, 20_000);
+    assert_eq!(rig.call.floor(), FloorState::Agent);
+    // An "mhm" of 240 ms is confirmed at 120 ms and stays between user and agent.
+    assert_eq!(hear(&mut rig, ".vvvvvvvvvvvv"), "FHHHHHHHHHHHH");
+    assert_eq!(rig.call.floor(), FloorState::Contested);
+    assert_eq!(hear(&mut rig, "..........."), "HHHHHHHHHFF", "until it is dismissed");
+    assert_eq!(rig.call.floor(), FloorState::Agent);
+    let echo = EchoEvidence {
+        reference_dbfs: -20.0,
+        captured_dbfs: -20.0,
+        canceller: Canceller::Off,
+        likeness: 1.0,
+        delay: Some(ms(100)),
+        ..EchoEvidence::NONE
+    };
+    let of_echo: String = (0..4).map(|_| shown(rig.frame_with(0.9, echo))).collect();
+    assert_eq!(of_echo, "SSSS");
+    // An interruption is heard from its beginning, once it is one.
+    rig.outputs.clear();
+    let heard = hear(&mut rig, &"v".repeat(30));
+    assert_eq!(heard.find('F'), Some(24), "{heard}");
+    let released = rig.outputs.iter().position(|output| *output == Output::ReleaseHeld);
+    let cancelled = rig
+        .outputs
+        .iter()
+        .position(|o| matches!(o, Output::Backend(BackendCommand::Cancel { .. })));
+    assert!(cancelled < released && released.is_some(), "{cancelled:?} {released:?}");
 }
