@@ -198,6 +198,40 @@ pub const TCP_OUTPUT_MAX: usize = 64;
 /// Host addresses offered as candidates.
 pub const HOST_ADDRESSES_MAX: usize = 8;
 
+// ==== Nova Sonic ====
+
+/// Bytes of one `textInput`; longer texts are sent in pieces, which the service joins. Single ones of
+/// 32 KB were refused.
+pub const NOVA_TEXT_INPUT_BYTES_MAX: usize = 4_000;
+/// Samples of one `audioInput`: 100 ms at 16 kHz, the longest that others send. More is sent in pieces.
+pub const NOVA_AUDIO_INPUT_SAMPLES_MAX: usize = 1_600;
+/// Characters of a tool's name on the wire, by the service's own pattern. A longer name is shortened.
+pub const NOVA_TOOL_NAME_CHARS_MAX: usize = 64;
+/// Answered tool uses remembered of one connection, so that none is answered twice. The oldest is forgotten.
+pub const NOVA_ANSWERED_TOOLS_MAX: usize = 256;
+/// Bytes of one event of the service: the largest seen have 9 KB, a whole sentence of audio would have
+/// 640 KB. A larger one is refused unread.
+pub const NOVA_EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of an id that the service chooses; its own have 36. A longer one is clipped, and a tool use with
+/// one is refused, since the answer must repeat it.
+pub const NOVA_ID_BYTES_MAX: usize = 256;
+/// Characters of the name of an event that is not known. Longer ones are clipped.
+pub const NOVA_EVENT_NAME_CHARS_MAX: usize = 64;
+/// Content blocks of the service that may be open at once; two or three are. The oldest is forgotten,
+/// counted.
+pub const NOVA_CONTENTS_MAX: usize = 64;
+/// Bytes of the text of one content block; a sentence or an utterance, as a rule. The rest is cut off,
+/// counted.
+pub const NOVA_CONTENT_BYTES_MAX: usize = 32 * 1024;
+/// Messages remembered of one conversation: those of about four hours. The oldest are forgotten.
+pub const NOVA_HISTORY_MESSAGES_MAX: usize = 2_000;
+/// Bytes of those messages together, and of each: more than a connection may be given. The oldest are
+/// forgotten, and of a message its beginning.
+pub const NOVA_HISTORY_BYTES_MAX: usize = 256 * 1024;
+/// Connections of one call whose totals are remembered: two that carry it, and old ones that still end.
+/// The oldest is forgotten, and not metered any more.
+pub const NOVA_METERED_CONNECTIONS_MAX: usize = 8;
+
 // ==== Configuration ====
 
 /// The largest YAML text read, in bytes. A configuration of a hundred agents is a tenth of it.
