@@ -5,3 +5,4 @@
 //! becomes of failures ([`fault`]). `backend::nova_sonic` carries it over the AWS SDK.
 
 pub mod settings;
+pub mod usage;
