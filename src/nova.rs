@@ -4,5 +4,6 @@
 //! ([`contents`]), what is remembered across connections ([`history`]), what they cost ([`usage`]), what
 //! becomes of failures ([`fault`]). `backend::nova_sonic` carries it over the AWS SDK.
 
+pub mod names;
 pub mod settings;
 pub mod usage;
