@@ -6,5 +6,6 @@
 
 pub mod history;
 pub mod names;
+pub mod request;
 pub mod settings;
 pub mod usage;
