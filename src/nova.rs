@@ -4,6 +4,7 @@
 //! ([`contents`]), what is remembered across connections ([`history`]), what they cost ([`usage`]), what
 //! becomes of failures ([`fault`]). `backend::nova_sonic` carries it over the AWS SDK.
 
+pub mod contents;
 pub mod event;
 pub mod history;
 pub mod names;
