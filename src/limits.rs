@@ -243,6 +243,62 @@ pub const YAML_NODES_MAX: usize = 20_000;
 /// Mistakes listed for one YAML text; more are counted.
 pub const YAML_ERRORS_MAX: usize = 50;
 
+// ==== Tools ====
+
+/// Tools of one agent; more are refused at start. Models choose badly long before.
+pub const TOOLS_MAX: usize = 64;
+/// Characters of a tool's name; a longer one is refused at start.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+/// Characters of a tool's description; a longer one is refused at start.
+pub const TOOL_DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Bytes of the JSON Schema of a tool's arguments; a larger one is refused at start.
+pub const TOOL_SCHEMA_BYTES_MAX: usize = 16 * 1024;
+/// Levels of lists and objects within each other in such a schema; a deeper one is refused at start.
+pub const TOOL_SCHEMA_DEPTH_MAX: usize = 16;
+/// Bytes of the arguments of one use of a tool; more are answered with an error.
+pub const TOOL_ARGUMENTS_BYTES_MAX: usize = 64 * 1024;
+/// Levels of lists and objects within each other in arguments and results; deeper ones are answered with
+/// an error.
+pub const TOOL_JSON_DEPTH_MAX: usize = 32;
+/// How often arguments may be encoded, as a JSON text within a JSON text; more is answered with an error.
+pub const TOOL_ENCODINGS_MAX: usize = 3;
+/// Bytes of one result of a tool; a larger one is answered with an error in its place. What models read
+/// they also pay for.
+pub const TOOL_RESULT_BYTES_MAX: usize = 32 * 1024;
+/// Characters of what a model is told about a failure; the rest is cut off.
+pub const TOOL_ERROR_CHARS_MAX: usize = 500;
+/// Uses of tools that wait for their result in one call; one more is answered with an error.
+pub const TOOL_USES_PENDING_MAX: usize = 16;
+/// Answered uses that one call remembers, so that none is answered twice. The oldest is forgotten.
+pub const TOOL_USES_REMEMBERED_MAX: usize = 1_024;
+/// Bytes of the id of a use. One with a longer id is ignored, counted: nothing could be remembered of it.
+pub const TOOL_USE_ID_BYTES_MAX: usize = 256;
+/// Reports of running tools waiting for their call: one for each that may run. At the limit a run waits.
+pub const TOOL_REPORTS_MAX: usize = TOOL_USES_PENDING_MAX;
+/// The shortest and the longest time that a tool may be given for its result.
+pub const TOOL_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// See [`TOOL_TIMEOUT_MIN`].
+pub const TOOL_TIMEOUT_MAX: Duration = Duration::from_secs(120);
+/// Characters of a question that asks the user to confirm, and of a filler; longer ones are refused at
+/// start, and a question is cut once the arguments are filled in.
+pub const TOOL_SAYING_CHARS_MAX: usize = 500;
+/// Characters of one argument in such a question; the rest is cut off.
+pub const TOOL_QUESTION_ARGUMENT_CHARS_MAX: usize = 100;
+/// Words or phrases in each of the lists that tell a yes from a no, and characters of one of them; more are
+/// refused at start.
+pub const TOOL_CONSENT_PHRASES_MAX: usize = 100;
+/// See [`TOOL_CONSENT_PHRASES_MAX`].
+pub const TOOL_CONSENT_PHRASE_CHARS_MAX: usize = 50;
+/// How long a question waits for a yes, and a yes for its use. After that the user is asked anew.
+pub const TOOL_CONFIRMATION_KEPT: Duration = Duration::from_secs(60);
+/// To connect to a webhook.
+pub const WEBHOOK_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The pauses before a webhook is tried again, if it may be; their number is that of the retries.
+pub const WEBHOOK_RETRY_PAUSES: [Duration; 2] =
+    [Duration::from_millis(200), Duration::from_millis(800)];
+/// Characters of a webhook's error that the model is told; the rest is cut off.
+pub const WEBHOOK_ERROR_CHARS_MAX: usize = 200;
+
 // ==== Flight recordings ====
 
 /// Bytes of one record: a block of reply audio is 19 200, a tool's arguments may be long. A longer one
