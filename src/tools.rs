@@ -13,9 +13,11 @@
 //! ```
 
 mod consent;
+pub mod desk;
 mod json;
 pub mod spec;
 pub mod toolbox;
 
+pub use desk::{Desk, DeskAct, DeskStats, Outcome, ToolDone, ToolRun};
 pub use spec::{Builtin, Confirm, Executor, Filler, Job, Secret, ToolSpec, WebhookSettings};
 pub use toolbox::{ToolError, Toolbox};
