@@ -178,6 +178,11 @@ pub const CLIENT_MESSAGES_HELD_MAX: usize = 50;
 /// an Ethernet frame; a longer one is dropped (UDP) or ends the connection (TCP).
 pub const DATAGRAM_BYTES_MAX: usize = 2_048;
 
+// ==== Nova Sonic ====
+
+/// Characters of one text of the service that are kept to tell an operator. The rest is cut off.
+pub const FAULT_TEXT_CHARS_MAX: usize = 300;
+
 // ==== Sockets ====
 
 /// The receive buffer asked for on the UDP socket, in bytes: half a second of 1 000 calls.

@@ -6,6 +6,7 @@
 
 pub mod contents;
 pub mod event;
+pub mod fault;
 pub mod history;
 pub mod names;
 pub mod request;
