@@ -126,6 +126,26 @@ pub const TURN_ANSWERS_MAX: usize = 4;
 /// Control requests (trickle, restart, end) waiting for one call. A full queue answers 503.
 pub const CALL_CONTROL_MAX: usize = 16;
 
+// ==== Nova Sonic ====
+
+/// Blocks of 32 ms of the user's audio waiting to be sent: 10 s. Silence beyond it is left out.
+pub const NOVA_BLOCKS_WAITING_MAX: usize = 312;
+/// Blocks kept of a turn that was not understood yet, for the next connection: 30 s. The oldest is dropped.
+pub const NOVA_BLOCKS_KEPT_MAX: usize = 938;
+/// Blocks kept while nobody speaks: half a second, in which a turn may have begun.
+pub const NOVA_BLOCKS_PRE_ROLL: usize = 16;
+/// Blocks of an answer's audio that wait for the call to ask for it: a minute. At the limit the connection
+/// is not read any further.
+pub const NOVA_OUTPUTS_WAITING_MAX: usize = 256;
+/// Answers remembered until their final text has come. The oldest is forgotten.
+pub const NOVA_ANSWERS_KEPT_MAX: usize = 8;
+/// Replaced connections of one call whose last texts still come. The oldest is forgotten.
+pub const NOVA_LEAVING_MAX: usize = 4;
+/// Events sent to a connection as one unit, at most, when what it missed is sent again: a second and a half.
+pub const NOVA_UNIT_EVENTS_MAX: usize = 48;
+/// Texts that wait for a connection. One more is refused.
+pub const NOVA_TEXTS_WAITING_MAX: usize = 8;
+
 // ==== Outside bytes ====
 
 /// The largest SDP or fragment accepted, in bytes. A browser's audio offer is 3 to 8 KiB.

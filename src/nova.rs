@@ -5,8 +5,10 @@
 //! becomes of failures ([`fault`]). `backend::nova_sonic` carries it over the AWS SDK.
 
 pub mod contents;
+pub mod conversation;
 pub mod event;
 pub mod fault;
+pub mod feed;
 pub mod history;
 pub mod names;
 pub mod request;

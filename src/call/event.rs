@@ -4,6 +4,7 @@
 //! their own twins at the edge and convert.
 
 mod evidence;
+mod usage;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub use crate::call::event::evidence::{
     Canceller, Decision, EchoEvidence, EchoVerdict, FrameFeatures, Stage,
 };
+pub use crate::call::event::usage::Usage;
 use crate::time::SessionTime;
 
 // ==== Identity ====
@@ -196,6 +198,8 @@ pub enum BackendEvent {
     ToolCall { generation: Generation, call_id: String, name: String, arguments: String },
     /// A reply failed; the call goes on.
     ReplyFailed { generation: Generation, message: String },
+    /// What was used since it last said so, `turn` being the newest.
+    Used { turn: TurnId, usage: Usage },
     /// The backend is gone and no further reply will come.
     Failed { message: String },
     /// The backend asks to end the call, once what is queued was played.
@@ -334,6 +338,11 @@ pub enum ClientEvent {
         generation: Generation,
     },
     Turn(TurnMetrics),
+    /// What the backend used since the last such event.
+    Used {
+        turn: TurnId,
+        usage: Usage,
+    },
     ToolCall {
         generation: Generation,
         call_id: String,

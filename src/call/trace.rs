@@ -114,6 +114,10 @@ impl Trace {
                 format!("bot-stopped {generation} interrupted={interrupted} {}", shown(heard))
             }
             ClientEvent::Turn(metrics) => measured(metrics),
+            ClientEvent::Used { turn, usage } => {
+                let tokens = [usage.speech_in, usage.text_in, usage.speech_out, usage.text_out];
+                format!("used {turn} tokens={tokens:?}")
+            }
             ClientEvent::ToolCall { generation, name, .. } => {
                 format!("tool-call {generation} {name}")
             }

@@ -3,7 +3,9 @@
 //! Every variant has a number that is never used again; a new one gets the next.
 
 use super::wire::{Malformed, Put, Take};
-use crate::call::event::{BackendEvent, ClientCommand, Generation, Playout, TurnId, WordTime};
+use crate::call::event::{
+    BackendEvent, ClientCommand, Generation, Playout, TurnId, Usage, WordTime,
+};
 use crate::limits::FLIGHT_RECORD_BYTES_MAX;
 
 pub(super) fn put_backend(out: &mut Vec<u8>, event: &BackendEvent) {
@@ -59,6 +61,14 @@ pub(super) fn put_backend(out: &mut Vec<u8>, event: &BackendEvent) {
             out.put_u8(13);
             out.put_str(reason);
         }
+        BackendEvent::Used { turn, usage } => {
+            out.put_u8(14);
+            out.put_u32(turn.0);
+            let Usage { speech_in, text_in, speech_out, text_out, cost_nanos } = *usage;
+            for count in [speech_in, text_in, speech_out, text_out, cost_nanos] {
+                out.put_u64(count);
+            }
+        }
     }
 }
 
@@ -90,6 +100,16 @@ pub(super) fn take_backend(bytes: &mut Take<'_>) -> Result<BackendEvent, Malform
         }
         12 => BackendEvent::Failed { message: bytes.string()? },
         13 => BackendEvent::HangUp { reason: bytes.string()? },
+        14 => BackendEvent::Used {
+            turn: turn(bytes)?,
+            usage: Usage {
+                speech_in: bytes.u64()?,
+                text_in: bytes.u64()?,
+                speech_out: bytes.u64()?,
+                text_out: bytes.u64()?,
+                cost_nanos: bytes.u64()?,
+            },
+        },
         _ => return Err(Malformed("an event of the backend is of an unknown kind")),
     })
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::replay::{Engine, Replay};
 use super::{FileError, Header, Kind, Reader, Recorded, Recorder, file};
 use crate::agent::{Agent, AgentSettings, Observe};
-use crate::call::event::{BackendEvent, ClientCommand, Generation, TurnId, WordTime};
+use crate::call::event::{BackendEvent, ClientCommand, Generation, TurnId, Usage, WordTime};
 use crate::call::settings::{EndpointSettings, EndpointStrategy};
 use crate::dsp::vad::level::LevelVoice;
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
@@ -411,6 +411,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let reply = Generation(0);
     let event = prop_oneof![
         Just(BackendEvent::WantsToSpeak),
+        (any::<u32>(), any::<u64>()).prop_map(|(turn, count)| {
+            let usage = Usage { speech_in: count, cost_nanos: count / 2, ..Usage::default() };
+            BackendEvent::Used { turn: TurnId(turn), usage }
+        }),
         text().prop_map(|text| BackendEvent::UserTranscript {
             turn: TurnId(0),
             text: text.into(),

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::VERSION;
 use super::segments::{Segments, Spoken, clipped, pieces};
 use super::wire::{
-    About, Message, Metric, ServerMessage, SpokenProgress, SpokenStatus, millis, seconds, text,
+    About, Message, Metric, ServerMessage, SpokenProgress, SpokenStatus, TokenCount, UsedTokens,
+    millis, seconds, text,
 };
-use crate::call::event::{ClientEvent, Generation, Heard, TurnMetrics};
+use crate::call::event::{ClientEvent, Generation, Heard, TurnMetrics, Usage};
 use crate::limits::DATA_MESSAGE_BYTES_MAX;
 
 /// The message that says that the agent has left: Pipecat's transport ends the call when it reads
@@ -99,6 +100,7 @@ impl Encoder {
                 }));
             }
             ClientEvent::Turn(metrics) => turn(&mut out, metrics),
+            ClientEvent::Used { turn, usage } => used(&mut out, turn.0, usage),
             ClientEvent::ToolCall { call_id, name, arguments, .. } => {
                 tool_call(&mut out, call_id, name, arguments);
             }
@@ -231,8 +233,25 @@ fn turn(out: &mut Out, metrics: &TurnMetrics) {
     out.push(&Message::Metrics {
         ttfb: ttfb.into_iter().flatten().collect(),
         processing: processing.into_iter().flatten().collect(),
+        tokens: Vec::new(),
     });
     out.push(&Message::ServerMessage(ServerMessage::Turn(metrics.into())));
+}
+
+fn used(out: &mut Out, turn: u32, usage: &Usage) {
+    let prompt_tokens = usage.speech_in.saturating_add(usage.text_in);
+    let completion_tokens = usage.speech_out.saturating_add(usage.text_out);
+    let tokens = vec![TokenCount { processor: "llm", prompt_tokens, completion_tokens }];
+    out.push(&Message::Metrics { ttfb: Vec::new(), processing: Vec::new(), tokens });
+    let usage = UsedTokens {
+        turn,
+        speech_in: usage.speech_in,
+        text_in: usage.text_in,
+        speech_out: usage.speech_out,
+        text_out: usage.text_out,
+        cost: usage.cost(),
+    };
+    out.push(&Message::ServerMessage(ServerMessage::Used(usage)));
 }
 
 /// Arguments that are not JSON are handed on as a text: the client's function is the judge. A call

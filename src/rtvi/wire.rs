@@ -84,6 +84,8 @@ pub(super) enum Message<'a> {
         ttfb: Vec<Metric>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         processing: Vec<Metric>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tokens: Vec<TokenCount>,
     },
     LlmFunctionCallInProgress {
         tool_call_id: &'a str,
@@ -122,12 +124,32 @@ pub(super) struct Metric {
     pub(super) value: f64,
 }
 
+/// Tokens that a model took and gave.
+#[derive(Serialize)]
+pub(super) struct TokenCount {
+    pub(super) processor: &'static str,
+    pub(super) prompt_tokens: u64,
+    pub(super) completion_tokens: u64,
+}
+
+/// The same by kind, and what they cost in the currency of the configured prices.
+#[derive(Serialize)]
+pub(super) struct UsedTokens {
+    pub(super) turn: u32,
+    pub(super) speech_in: u64,
+    pub(super) text_in: u64,
+    pub(super) speech_out: u64,
+    pub(super) text_out: u64,
+    pub(super) cost: f64,
+}
+
 /// What Antiphon tells beyond RTVI.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(super) enum ServerMessage<'a> {
     Floor { state: &'static str, turn: u32, generation: u32, at_ms: u64 },
     Turn(TurnTimes),
+    Used(UsedTokens),
     Heard { generation: u32, heard_ms: f64, text: &'a str, source: &'static str, interrupted: bool },
 }
 

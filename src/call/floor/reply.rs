@@ -208,6 +208,7 @@ impl Floor {
             | BackendEvent::TurnLooksComplete { .. }
             | BackendEvent::UserTurnEnded { .. }
             | BackendEvent::WantsToSpeak
+            | BackendEvent::Used { .. }
             | BackendEvent::Failed { .. }
             | BackendEvent::HangUp { .. } => {}
         }
@@ -370,6 +371,7 @@ const fn generation_of(event: &BackendEvent) -> Option<Generation> {
         | BackendEvent::TurnLooksComplete { .. }
         | BackendEvent::UserTurnEnded { .. }
         | BackendEvent::WantsToSpeak
+        | BackendEvent::Used { .. }
         | BackendEvent::Failed { .. }
         | BackendEvent::HangUp { .. } => None,
     }

@@ -1,0 +1,524 @@
+//! Nova's answers, and the replies of the call that they become.
+//!
+//! Nova numbers nothing: an answer is what comes between two turns of the user. The call numbers its
+//! replies and asks for each. An answer goes to the reply that is asked for; where none is, the call is asked
+//! for the floor first; what belongs to an interrupted answer is dropped until the next begins.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::tools::TOOL_PATIENCE_MAX;
+use super::watches::Watch;
+use super::{Conversation, LineId, Made};
+use crate::call::event::{BackendEvent, Generation};
+use crate::limits::{BACKEND_BLOCK_SAMPLES_MAX, NOVA_ANSWERS_KEPT_MAX, NOVA_OUTPUTS_WAITING_MAX};
+use crate::nova::contents::Said;
+use crate::nova::event::Stop;
+use crate::nova::settings::ModelVersion;
+use crate::time::SessionTime;
+
+/// After an interruption that Nova reported, a new sentence this much later belongs to the next answer, even
+/// if nothing else said so.
+const RESUMES_AFTER: Duration = Duration::from_millis(300);
+/// One interruption is reported up to three times, spread over so much.
+const REPORTS_SPREAD: Duration = Duration::from_secs(2);
+
+/// The reply that the call waits for, or takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) generation: Generation,
+    /// Some of it was told.
+    pub(super) has_content: bool,
+}
+
+/// Why the call asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The user spoke.
+    Spoken,
+    /// A text was sent.
+    Text,
+    /// It was asked for the floor.
+    Announced,
+}
+
+/// The answer that Nova makes.
+#[derive(Debug)]
+pub(super) struct Answer {
+    route: Route,
+    /// The connection that makes it.
+    pub(super) line: LineId,
+    pub(super) pace: Pace,
+}
+
+#[derive(Debug)]
+enum Route {
+    To(Generation),
+    /// Until the call asks for it.
+    Waiting(VecDeque<Piece>),
+    Dropped {
+        since: SessionTime,
+        by: DroppedBy,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DroppedBy {
+    /// Nova stopped it: nothing more of it will come than is on its way.
+    Nova,
+    /// The call did, and Nova may not know: it goes on until it hears the user.
+    Call,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(String),
+    Audio(Vec<i16>),
+    End,
+}
+
+impl Answer {
+    fn new(route: Route, line: LineId) -> Self {
+        Self { route, line, pace: Pace::default() }
+    }
+
+    /// Pieces that wait for the call.
+    pub(super) fn waiting(&self) -> usize {
+        match &self.route {
+            Route::Waiting(pieces) => pieces.len(),
+            Route::To(_) | Route::Dropped { .. } => 0,
+        }
+    }
+
+    /// The reply that it is given to.
+    pub(super) const fn generation(&self) -> Option<Generation> {
+        match self.route {
+            Route::To(generation) => Some(generation),
+            Route::Waiting(_) | Route::Dropped { .. } => None,
+        }
+    }
+}
+
+/// How fast an answer is spoken, to know how much of its text was, should its connection die.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    /// Sentences whose audio is complete.
+    complete: String,
+    samples: u64,
+    /// The sentence whose audio is coming.
+    sentence: String,
+    sentence_samples: u64,
+}
+
+impl Pace {
+    fn begin_sentence(&mut self, text: &str) {
+        if self.sentence_samples > 0 {
+            self.complete_sentence();
+        }
+        self.sentence.push_str(text);
+    }
+
+    fn complete_sentence(&mut self) {
+        self.complete.push_str(&std::mem::take(&mut self.sentence));
+        self.samples += std::mem::take(&mut self.sentence_samples);
+    }
+
+    /// The text of the audio so far, to a whole word. Without a complete sentence to measure by, 15 characters
+    /// a second are assumed.
+    pub(super) fn text_so_far(&self, rate_hz: u32) -> String {
+        let chars_complete = self.complete.chars().count().max(1) as f64;
+        let samples_per_char = match self.samples {
+            0 => f64::from(rate_hz) / 15.0,
+            samples => samples as f64 / chars_complete,
+        };
+        let chars = (self.sentence_samples as f64 / samples_per_char).round() as usize;
+        let mut end = 0;
+        for (at, _) in self.sentence.match_indices(' ').chain([(self.sentence.len(), "")]) {
+            if self.sentence[..at].chars().count() <= chars {
+                end = at;
+            }
+        }
+        format!("{}{}", self.complete, &self.sentence[..end])
+    }
+}
+
+/// How Nova reports an interruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Report {
+    /// It hears the user speak.
+    Speech,
+    /// It has stopped its answer.
+    Marker,
+}
+
+/// What is known of interruptions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Interruption {
+    /// When the last one was reported first.
+    at: Option<SessionTime>,
+}
+
+impl Interruption {
+    /// Whether another report, now, is about the last one.
+    fn is_known(self, now: SessionTime) -> bool {
+        self.at.is_some_and(|at| now.since(at) < REPORTS_SPREAD)
+    }
+}
+
+/// Answers whose final text is still to come: it says what was spoken, seconds later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Finals {
+    answers: VecDeque<Unconfirmed>,
+}
+
+#[derive(Clone, Debug)]
+struct Unconfirmed {
+    generation: Generation,
+    planned: Vec<String>,
+    spoken: Vec<String>,
+    /// The call cut it, and knows better what was heard.
+    is_cut: bool,
+}
+
+impl Finals {
+    fn planned(&mut self, generation: Generation, text: &str) {
+        match self.answers.back_mut().filter(|answer| answer.generation == generation) {
+            Some(answer) => answer.planned.push(text.trim().to_owned()),
+            None => {
+                let planned = vec![text.trim().to_owned()];
+                let unconfirmed =
+                    Unconfirmed { generation, planned, spoken: Vec::new(), is_cut: false };
+                self.answers.push_back(unconfirmed);
+                if self.answers.len() > NOVA_ANSWERS_KEPT_MAX {
+                    self.answers.pop_front();
+                }
+            }
+        }
+    }
+
+    pub(super) fn cut(&mut self, generation: Generation) {
+        if let Some(answer) = self.answers.iter_mut().find(|it| it.generation == generation) {
+            answer.is_cut = true;
+        }
+    }
+
+    /// A final text: the answer that it completes, with all of its words.
+    fn spoken(&mut self, text: &str) -> Option<(Generation, String)> {
+        let text = text.trim();
+        let is_of = |answer: &Unconfirmed| {
+            let next = answer.planned.get(answer.spoken.len());
+            next.is_some_and(|planned| planned.starts_with(text))
+        };
+        let is_open =
+            |answer: &Unconfirmed| !answer.is_cut && answer.spoken.len() < answer.planned.len();
+        let at =
+            self.answers.iter().position(is_of).or_else(|| self.answers.iter().position(is_open))?;
+        let answer = &mut self.answers[at];
+        answer.spoken.push(text.to_owned());
+        if answer.is_cut || answer.spoken.len() < answer.planned.len() {
+            return None;
+        }
+        let complete = self.answers.remove(at)?;
+        Some((complete.generation, complete.spoken.join(" ")))
+    }
+}
+
+impl Conversation {
+    /// Nova said something on the connection that holds the conversation.
+    pub(super) fn handle_said(&mut self, now: SessionTime, line: LineId, said: Said) {
+        match said {
+            Said::UserSpeechStarted => self.user_speech_started(now),
+            Said::UserSpeechEnded => self.user_speech_ended(now),
+            Said::UserText(text) => self.user_text(now, text),
+            Said::Planned { text, .. } => self.planned(now, line, text),
+            Said::AudioBegins { .. } => self.sign_of_answer(now),
+            Said::Audio(pcm) => self.answer_audio(now, line, pcm),
+            Said::AudioEnds(stop) => self.audio_ends(now, stop),
+            Said::Interrupted => self.interrupted(now, Report::Marker),
+            Said::ToolUse { use_id, name, arguments } => {
+                self.tool_use(now, line, use_id, &name, &arguments);
+            }
+            Said::Spoken(_)
+            | Said::Usage(_)
+            | Said::CompletionStarted
+            | Said::CompletionEnded
+            | Said::Unknown => {}
+        }
+    }
+
+    /// What was spoken, seconds later: of which answer is to be found out.
+    pub(super) fn handle_final(&mut self, text: &str) {
+        if let Some((generation, text)) = self.finals.spoken(text) {
+            self.history.agent_heard(generation.0, &text);
+        }
+    }
+
+    fn user_speech_started(&mut self, now: SessionTime) {
+        self.nova_hears = true;
+        self.hears_turn(now);
+        self.recent.begin_turn();
+        for watch in [Watch::Deaf, Watch::FirstEvent, Watch::Stall] {
+            self.timers.disarm(watch);
+        }
+        self.interrupted(now, Report::Speech);
+        // From here on Nova knows what the call did.
+        if let Some(Answer { route: Route::Dropped { since, by }, .. }) = &mut self.answer {
+            (*since, *by) = (now, DroppedBy::Nova);
+        }
+    }
+
+    fn user_speech_ended(&mut self, now: SessionTime) {
+        self.nova_hears = false;
+        self.hears_turn(now);
+        self.forget_dropped();
+        self.end_turn();
+        self.await_answer(now);
+    }
+
+    fn user_text(&mut self, now: SessionTime, text: String) {
+        self.nova_hears = false;
+        self.hears_turn(now);
+        // What is understood was heard, whoever cut the answer before it.
+        self.answer.take_if(|answer| matches!(answer.route, Route::Dropped { .. }));
+        self.history.user_said(&text);
+        self.desk.user_said(now, &text);
+        let turn = self.last_turn;
+        self.tell(BackendEvent::UserTranscript { turn, text: text.clone(), is_final: true });
+        self.end_turn();
+        if self.version == ModelVersion::V2 {
+            // Should the connection die now, the words are sent and not their sound.
+            self.recent.end_turn();
+            self.unanswered = Some(match self.unanswered.take() {
+                Some(before) => format!("{before} {text}"),
+                None => text,
+            });
+        }
+        self.await_answer(now);
+    }
+
+    /// The user's turn is over, if the call has one open and does not know.
+    pub(super) fn end_turn(&mut self) {
+        if let Some(open) = self.turn.as_mut().filter(|open| !open.told) {
+            open.told = true;
+            let turn = open.turn;
+            self.tell(BackendEvent::UserTurnEnded { turn });
+        }
+    }
+
+    fn planned(&mut self, now: SessionTime, line: LineId, text: String) {
+        let is_next = match &self.answer {
+            None => true,
+            Some(Answer { route: Route::Dropped { since, by: DroppedBy::Nova }, .. }) => {
+                now.since(*since) >= RESUMES_AFTER
+            }
+            Some(_) => false,
+        };
+        if is_next {
+            self.begin_answer(line);
+        }
+        self.sign_of_answer(now);
+        if let Some(answer) = &mut self.answer {
+            answer.pace.begin_sentence(&text);
+        }
+        self.piece(Piece::Text(text));
+    }
+
+    fn answer_audio(&mut self, now: SessionTime, line: LineId, mut pcm: Vec<i16>) {
+        if self.answer.is_none() {
+            self.begin_answer(line);
+        }
+        self.sign_of_answer(now);
+        if let Some(answer) = &mut self.answer {
+            answer.pace.sentence_samples += pcm.len() as u64;
+        }
+        while pcm.len() > BACKEND_BLOCK_SAMPLES_MAX {
+            let rest = pcm.split_off(BACKEND_BLOCK_SAMPLES_MAX);
+            self.piece(Piece::Audio(std::mem::replace(&mut pcm, rest)));
+        }
+        self.piece(Piece::Audio(pcm));
+    }
+
+    fn audio_ends(&mut self, now: SessionTime, stop: Stop) {
+        self.sign_of_answer(now);
+        if let Some(answer) = &mut self.answer {
+            answer.pace.complete_sentence();
+        }
+        if stop == Stop::EndTurn {
+            self.end_answer();
+        }
+    }
+
+    /// Nova answers: it is not silent, and what the user said is understood.
+    fn sign_of_answer(&mut self, now: SessionTime) {
+        let is_dropped = matches!(self.answer, Some(Answer { route: Route::Dropped { .. }, .. }));
+        if is_dropped {
+            return;
+        }
+        self.unanswered = None;
+        self.last_result = None;
+        self.tried_again = false;
+        if !self.nova_hears {
+            self.recent.end_turn();
+        }
+        self.timers.disarm(Watch::FirstEvent);
+        self.timers.disarm(Watch::Deaf);
+        self.timers.arm(Watch::Stall, now + self.setup.settings.patience.stall);
+    }
+
+    fn begin_answer(&mut self, line: LineId) {
+        self.end_turn();
+        let route = match self.asked {
+            Some(Asked { generation, .. }) => Route::To(generation),
+            None => {
+                self.want_to_speak();
+                Route::Waiting(VecDeque::new())
+            }
+        };
+        self.answer = Some(Answer::new(route, line));
+    }
+
+    /// Asks for the floor, unless the call is about to ask for a reply by itself.
+    fn want_to_speak(&mut self) {
+        if self.turn.is_none() && !self.wants_to_speak {
+            self.wants_to_speak = true;
+            self.tell(BackendEvent::WantsToSpeak);
+        }
+    }
+
+    pub(super) fn announce_if_waiting(&mut self) {
+        if self.is_waiting() {
+            self.want_to_speak();
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(&self.answer, Some(Answer { route: Route::Waiting(_), .. }))
+    }
+
+    /// Part of the answer goes where the answer goes.
+    fn piece(&mut self, piece: Piece) {
+        match self.answer.as_mut().map(|answer| &mut answer.route) {
+            Some(Route::To(generation)) => {
+                let generation = *generation;
+                self.deliver(generation, piece);
+            }
+            // Connections are not read while so much waits; one event may still bring several pieces.
+            Some(Route::Waiting(pieces)) if pieces.len() < 2 * NOVA_OUTPUTS_WAITING_MAX => {
+                pieces.push_back(piece);
+            }
+            Some(Route::Waiting(_) | Route::Dropped { .. }) | None => {}
+        }
+    }
+
+    fn deliver(&mut self, generation: Generation, piece: Piece) {
+        if let Some(asked) = self.asked.as_mut().filter(|asked| !asked.has_content) {
+            asked.has_content = true;
+            self.timers.disarm(Watch::Tool);
+            self.tell(BackendEvent::ReplyStarted { generation });
+        }
+        match piece {
+            Piece::Text(text) => {
+                self.history.agent_says(generation.0, &text);
+                self.finals.planned(generation, &text);
+                self.tell(BackendEvent::ReplyText { generation, text });
+            }
+            Piece::Audio(pcm) => {
+                self.sounding = Some(generation);
+                self.made.push_back(Made::Audio { generation, pcm });
+            }
+            Piece::End => {
+                self.asked = None;
+                self.tell(BackendEvent::ReplyFinished { generation });
+            }
+        }
+    }
+
+    fn end_answer(&mut self) {
+        self.timers.disarm(Watch::Stall);
+        if self.is_waiting() {
+            return self.piece(Piece::End);
+        }
+        if let Some(Answer { route: Route::To(generation), .. }) = self.answer.take() {
+            self.deliver(generation, Piece::End);
+        }
+    }
+
+    /// Gives the answer that waits to the reply that is asked for now.
+    pub(super) fn attach(&mut self, _now: SessionTime, cause: Cause) {
+        let Some(Asked { generation, .. }) = self.asked else { return };
+        // What waited was made before the text was sent.
+        if cause == Cause::Text {
+            self.answer.take_if(|answer| matches!(answer.route, Route::Waiting(_)));
+            return;
+        }
+        let Some(Answer { route: route @ Route::Waiting(_), .. }) = &mut self.answer else {
+            return;
+        };
+        let Route::Waiting(pieces) = std::mem::replace(route, Route::To(generation)) else {
+            return;
+        };
+        for piece in pieces {
+            let is_end = matches!(piece, Piece::End);
+            self.deliver(generation, piece);
+            if is_end {
+                self.answer = None;
+            }
+        }
+    }
+
+    /// The reply that is asked for has nothing, or nothing more.
+    pub(super) fn finish_asked(&mut self) {
+        if let Some(Asked { generation, .. }) = self.asked.take() {
+            self.tell(BackendEvent::ReplyFinished { generation });
+        }
+    }
+
+    /// Nova stopped its answer: what is left of it is dropped, and what sounds of it is cut, once.
+    fn interrupted(&mut self, now: SessionTime, report: Report) {
+        // A late report of the last interruption is not one of the answer that has begun since.
+        if report == Report::Marker && self.interruption.is_known(now) {
+            return;
+        }
+        let makes = self.answer.as_ref().and_then(Answer::generation);
+        let cut = self.sounding.take().or(makes);
+        if cut.is_none() && !self.is_waiting() {
+            return;
+        }
+        self.interruption.at = Some(now);
+        self.drop_answer(now, DroppedBy::Nova);
+        if let Some(generation) = cut {
+            self.asked.take_if(|asked| asked.generation == generation);
+            self.tell(BackendEvent::Interrupted { generation });
+        }
+    }
+
+    /// The call cut this reply.
+    pub(super) fn drop_answer_of(&mut self, now: SessionTime, generation: Generation) {
+        if self.answer.as_ref().is_some_and(|answer| answer.generation() == Some(generation)) {
+            self.interruption.at = Some(now);
+            self.drop_answer(now, DroppedBy::Call);
+        }
+    }
+
+    fn drop_answer(&mut self, now: SessionTime, by: DroppedBy) {
+        self.timers.disarm(Watch::Stall);
+        if let Some(answer) = &mut self.answer {
+            if !matches!(answer.route, Route::Dropped { .. }) {
+                self.stats.answers_dropped += 1;
+                answer.route = Route::Dropped { since: now, by };
+            }
+        }
+    }
+
+    /// The user was heard: what comes now is not of the answer that was dropped.
+    fn forget_dropped(&mut self) {
+        self.answer.take_if(|answer| {
+            matches!(answer.route, Route::Dropped { by: DroppedBy::Nova, .. })
+        });
+    }
+
+    /// How long a reply waits for a tool before the call is told that it has nothing yet.
+    pub(super) fn tool_patience(&self) -> Duration {
+        TOOL_PATIENCE_MAX.min(self.setup.reply_timeout / 2)
+    }
+}

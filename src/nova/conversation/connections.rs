@@ -1,0 +1,527 @@
+//! Connections: the one that holds the conversation, the next, and those that are leaving.
+//!
+//! ```text
+//! live     |======================= 6:30 ~~~~|- - (final texts) -|
+//! next                               |open~~~|========================
+//!                                            ^ handed over when nobody speaks, at the latest at 7:40
+//! ```
+//!
+//! The service ends a connection after eight minutes, and any of them may die before. Whatever is going on
+//! then must not be lost: speech that was not understood is heard again by the successor, what was
+//! understood and not answered is told to it as text, and a reply that was cut off is gone on with.
+
+use std::time::Duration;
+
+use super::answers::Answer;
+use super::watches::Watch;
+use super::{Act, Conversation, LineEvent, LineId};
+use crate::call::event::BackendEvent;
+use crate::limits::{NOVA_LEAVING_MAX, NOVA_UNIT_EVENTS_MAX};
+use crate::nova::contents::{Contents, Said};
+use crate::nova::event;
+use crate::nova::fault::{self, Fault, Remedy};
+use crate::nova::feed::Block;
+use crate::nova::history::Speaker;
+use crate::nova::request::{Scribe, ToolDeclaration, Unit};
+use crate::nova::settings::{INPUT_RATE_HZ, ModelVersion};
+use crate::time::SessionTime;
+
+/// A connection that was opened ahead of its time is given up unless it was needed by then: the service ends
+/// one that hears nothing for 55 s.
+pub(super) const STAND_BY_MAX: Duration = Duration::from_secs(40);
+/// Two deaths so soon after opening, and the history may be the cause.
+const EARLY_DEATH: Duration = Duration::from_secs(10);
+/// Sound that a connection must have heard before a text makes it speak.
+const LEAD_SAMPLES: u64 = INPUT_RATE_HZ as u64 / 10;
+/// While the budget has no place for a renewal, it is tried again so often.
+const BUSY_PAUSE: Duration = Duration::from_secs(2);
+
+/// The connections of one call.
+#[derive(Debug)]
+pub(super) struct Connections {
+    live: Option<Line>,
+    next: Option<Next>,
+    /// Replaced; their last texts and counts still come.
+    leaving: Vec<Line>,
+    /// One of them that makes the rest of an answer, and is not closed before.
+    finishing: Option<LineId>,
+    lines: u32,
+    /// Failures in a row.
+    attempts: u32,
+    early_deaths: u32,
+    chance: u64,
+}
+
+#[derive(Debug)]
+struct Line {
+    id: LineId,
+    scribe: Scribe,
+    contents: Contents,
+    opened: SessionTime,
+    had_history: bool,
+    samples: u64,
+}
+
+#[derive(Debug)]
+struct Next {
+    id: LineId,
+    scribe: Scribe,
+    opened: Option<SessionTime>,
+    is_warm: bool,
+    credentials_last: Option<Duration>,
+}
+
+impl Connections {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self {
+            live: None,
+            next: None,
+            leaving: Vec::new(),
+            finishing: None,
+            lines: 0,
+            attempts: 0,
+            early_deaths: 0,
+            chance: seed,
+        }
+    }
+
+    /// From 0 to 1 (SplitMix64: enough to spread connections in time).
+    fn whim(&mut self) -> f32 {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.chance;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits >> 40) as f32 / (1_u32 << 24) as f32
+    }
+}
+
+impl Conversation {
+    // ---- opening ----
+
+    /// Opens a connection: the first, or one beside the live one.
+    pub(super) fn open_next(&mut self, now: SessionTime) {
+        if self.connections.next.is_some() || self.is_over {
+            return;
+        }
+        self.connections.lines += 1;
+        let line = LineId(self.connections.lines);
+        let mut scribe = Scribe::new(format!("{}-{}", self.setup.call_id, line.0));
+        let unit =
+            scribe.session(&self.setup.settings, &self.setup.system, &self.declarations());
+        let renews = self.connections.live.is_some();
+        self.connections.next =
+            Some(Next { id: line, scribe, opened: None, is_warm: false, credentials_last: None });
+        self.timers.arm(Watch::Open, now + self.setup.settings.patience.open);
+        self.acts.push_back(Act::Open { line, unit, renews });
+    }
+
+    fn declarations(&self) -> Vec<ToolDeclaration> {
+        let specs = self.setup.tools.specs().iter().enumerate();
+        specs
+            .map(|(index, spec)| ToolDeclaration {
+                name: self.names.wire(index).to_owned(),
+                description: spec.description.clone(),
+                schema: spec.parameters.to_string(),
+            })
+            .collect()
+    }
+
+    pub(super) fn handle_opened(
+        &mut self,
+        now: SessionTime,
+        line: LineId,
+        credentials_last: Option<Duration>,
+        warm: Option<Box<Scribe>>,
+    ) {
+        let Some(next) = self.connections.next.as_mut().filter(|next| next.id == line) else {
+            return;
+        };
+        next.opened = Some(now);
+        next.credentials_last = credentials_last;
+        if let Some(scribe) = warm {
+            (next.scribe, next.is_warm) = (*scribe, true);
+        }
+        self.timers.disarm(Watch::Open);
+        self.stats.connections += 1;
+        if self.connections.live.is_none() {
+            self.take_over(now);
+        } else {
+            self.timers.arm(Watch::StandBy, now + STAND_BY_MAX);
+        }
+    }
+
+    // ---- handing over ----
+
+    /// The next connection takes the conversation over while nothing goes on.
+    pub(super) fn hand_over_if_quiet(&mut self, now: SessionTime) {
+        let is_open = self.connections.next.as_ref().is_some_and(|next| next.opened.is_some());
+        if is_open && (self.connections.live.is_none() || self.is_quiet()) {
+            self.take_over(now);
+        }
+    }
+
+    /// Time has run out: it takes it over in the middle of whatever goes on.
+    pub(super) fn hand_over_now(&mut self, now: SessionTime) {
+        if self.connections.next.as_ref().is_some_and(|next| next.opened.is_some()) {
+            self.stats.renewals_forced += u64::from(!self.is_quiet());
+            self.take_over(now);
+        } else {
+            // It goes on as long as it lasts.
+            self.open_next(now);
+        }
+    }
+
+    fn take_over(&mut self, now: SessionTime) {
+        let Some(next) = self.connections.next.take_if(|next| next.opened.is_some()) else {
+            return;
+        };
+        if let Some(old) = self.connections.live.take() {
+            self.stats.renewals += 1;
+            self.leave(old);
+        }
+        for watch in [Watch::Renew, Watch::AtLatest, Watch::StandBy, Watch::Retry] {
+            self.timers.disarm(watch);
+        }
+        self.nova_hears = false;
+        let line = Line {
+            id: next.id,
+            scribe: next.scribe,
+            contents: Contents::default(),
+            opened: now,
+            had_history: false,
+            samples: 0,
+        };
+        self.connections.live = Some(line);
+        if !next.is_warm {
+            self.send_beginning();
+        }
+        self.replay();
+        self.arm_renewal(now, next.credentials_last);
+        if !self.is_ready {
+            self.is_ready = true;
+            self.tell(BackendEvent::Ready);
+        }
+        self.take_up(now);
+        self.watch_again(now);
+    }
+
+    /// History and the beginning of the audio.
+    fn send_beginning(&mut self) {
+        let mut messages = self.history.for_connection(&self.setup.settings.history);
+        // What is to be answered is said again, not remembered.
+        if let (Some(text), Some(last)) = (&self.unanswered, messages.last_mut())
+            && last.speaker == Speaker::User
+            && let Some(before) = last.text.strip_suffix(text.as_str())
+        {
+            last.text.truncate(before.trim_end().len());
+            messages.pop_if(|last| last.text.is_empty());
+        }
+        let Some(live) = &mut self.connections.live else { return };
+        live.had_history = !messages.is_empty();
+        let mut unit = Unit::new();
+        if live.had_history
+            && let Ok(history) = live.scribe.history(&messages)
+        {
+            unit.extend(history);
+        }
+        if let Ok(audio) = live.scribe.open_audio() {
+            unit.extend(audio);
+        }
+        self.acts.push_back(Act::Send { line: live.id, unit });
+    }
+
+    /// What the last connection did not understand is heard again.
+    fn replay(&mut self) {
+        let Some(live) = &mut self.connections.live else { return };
+        let mut unit = Unit::new();
+        for block in self.recent.replay() {
+            live.samples += block.len() as u64;
+            unit.extend(live.scribe.audio(block).unwrap_or_default());
+            if unit.len() == NOVA_UNIT_EVENTS_MAX {
+                let unit = std::mem::take(&mut unit);
+                self.acts.push_back(Act::Send { line: live.id, unit });
+            }
+        }
+        if !unit.is_empty() {
+            self.acts.push_back(Act::Send { line: live.id, unit });
+        }
+    }
+
+    /// Goes on with what the last connection left: a question, or a reply that broke off.
+    fn take_up(&mut self, now: SessionTime) {
+        if self.version == ModelVersion::V1 {
+            self.goes_on = false;
+        }
+        let goes_on = std::mem::take(&mut self.goes_on);
+        if let Some(text) = self.unanswered.clone() {
+            self.texts.push_front(text);
+        } else if goes_on {
+            self.texts.push_front(self.setup.settings.instructions.go_on.clone());
+        }
+        self.send_texts(now);
+    }
+
+    fn arm_renewal(&mut self, now: SessionTime, credentials_last: Option<Duration>) {
+        let renewal = self.setup.settings.renewal;
+        let mut after = renewal.after.saturating_sub(
+            renewal.jitter.mul_f32(self.connections.whim()),
+        );
+        if let Some(last) = credentials_last {
+            after = after.min(last.saturating_sub(renewal.before_expiry));
+        }
+        self.timers.arm(Watch::Renew, now + after);
+        self.timers.arm(Watch::AtLatest, now + renewal.at_latest);
+        self.timers.arm(Watch::UserSilence, now + renewal.user_silence);
+    }
+
+    /// A connection that did its part is closed. If it is in the middle of an answer, it may finish that.
+    fn leave(&mut self, mut old: Line) {
+        if self.answer.as_ref().is_some_and(|answer| answer.line == old.id) {
+            self.connections.finishing = Some(old.id);
+        } else {
+            let unit = old.scribe.close();
+            self.acts.push_back(Act::Close { line: old.id, unit });
+        }
+        if self.connections.leaving.len() == NOVA_LEAVING_MAX {
+            let oldest = self.connections.leaving.remove(0);
+            self.acts.push_back(Act::Abort { line: oldest.id });
+        }
+        self.connections.leaving.push(old);
+    }
+
+    pub(super) fn close_all(&mut self) {
+        if let Some(mut live) = self.connections.live.take() {
+            let unit = live.scribe.close();
+            self.acts.push_back(Act::Close { line: live.id, unit });
+        }
+        if let Some(next) = self.connections.next.take() {
+            self.acts.push_back(Act::Abort { line: next.id });
+        }
+    }
+
+    // ---- what they bring ----
+
+    pub(super) fn handle_event(&mut self, now: SessionTime, line: LineId, json: &[u8]) {
+        let Ok(event) = event::parse(json) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let connections = &mut self.connections;
+        let is_live = connections.live.as_ref().is_some_and(|live| live.id == line);
+        let contents = match &mut connections.live {
+            Some(live) if is_live => &mut live.contents,
+            _ => match connections.leaving.iter_mut().find(|leaving| leaving.id == line) {
+                Some(leaving) => &mut leaving.contents,
+                None => return,
+            },
+        };
+        let Some(said) = contents.step(event) else { return };
+        if is_live {
+            // It works: failures are counted from here.
+            self.connections.attempts = 0;
+        }
+        match said {
+            Said::Usage(totals) => self.handle_usage(line, totals),
+            Said::Spoken(text) => self.handle_final(&text),
+            Said::Unknown => self.stats.unknown += 1,
+            said if is_live => self.handle_said(now, line, said),
+            said if self.connections.finishing == Some(line) => {
+                self.handle_rest(now, line, said);
+            }
+            _ => {}
+        }
+    }
+
+    /// A connection that was replaced finishes its answer. What else it says is no longer true.
+    fn handle_rest(&mut self, now: SessionTime, line: LineId, said: Said) {
+        let is_of_answer = matches!(
+            said,
+            Said::Planned { .. } | Said::Audio(_) | Said::AudioBegins { .. } | Said::AudioEnds(_)
+        );
+        if is_of_answer && self.answer.as_ref().is_some_and(|answer| answer.line == line) {
+            self.handle_said(now, line, said);
+        }
+    }
+
+    /// The answer that a replaced connection was to finish is over: it is closed.
+    pub(super) fn release_finished(&mut self) {
+        let Some(line) = self.connections.finishing else { return };
+        if self.answer.as_ref().is_none_or(|answer| answer.line != line) {
+            self.connections.finishing = None;
+            if let Some(old) = self.connections.leaving.iter_mut().find(|old| old.id == line) {
+                let unit = old.scribe.close();
+                self.acts.push_back(Act::Close { line, unit });
+            }
+        }
+    }
+
+    // ---- dying ----
+
+    pub(super) fn handle_ended(&mut self, now: SessionTime, line: LineId, fault: &Fault) {
+        self.connections.leaving.retain(|leaving| leaving.id != line);
+        if self.connections.finishing == Some(line) {
+            self.connections.finishing = None;
+            self.break_off(now, line);
+        }
+        if self.connections.next.as_ref().is_some_and(|next| next.id == line) {
+            self.connections.next = None;
+            self.timers.disarm(Watch::Open);
+            self.timers.disarm(Watch::StandBy);
+            return self.try_again(now, fault);
+        }
+        if self.connections.live.as_ref().is_some_and(|live| live.id == line) {
+            self.lose(now, fault);
+        }
+    }
+
+    /// The live connection is of no use any more.
+    pub(super) fn lose(&mut self, now: SessionTime, fault: &Fault) {
+        let Some(live) = self.connections.live.take() else { return };
+        self.stats.deaths += 1;
+        self.acts.push_back(Act::Abort { line: live.id });
+        for watch in Watch::OF_A_CONNECTION {
+            self.timers.disarm(watch);
+        }
+        self.nova_hears = false;
+        self.break_off(now, live.id);
+        let is_early = now.since(live.opened) < EARLY_DEATH;
+        self.connections.early_deaths = if is_early { self.connections.early_deaths + 1 } else { 0 };
+        if live.had_history && self.connections.early_deaths >= 2 {
+            self.forget_history();
+        }
+        self.try_again(now, fault);
+    }
+
+    /// An answer whose connection is gone: its successor goes on where it stopped.
+    fn break_off(&mut self, now: SessionTime, line: LineId) {
+        let Some(answer) = self.answer.take_if(|answer| answer.line == line) else { return };
+        let Some(generation) = answer.generation() else {
+            self.announce_nothing(&answer);
+            return;
+        };
+        let so_far = answer.pace.text_so_far(self.setup.settings.output_rate_hz);
+        self.history.agent_so_far(generation.0, &so_far);
+        self.goes_on = self.version == ModelVersion::V2;
+        if self.goes_on {
+            self.timers.arm(Watch::GoOn, now + self.setup.settings.patience.stall);
+        } else {
+            self.finish_asked();
+        }
+    }
+
+    /// What waited for the floor is lost with its connection: the question is asked again.
+    fn announce_nothing(&mut self, answer: &Answer) {
+        if answer.waiting() > 0 {
+            self.unanswered = self.history.last_user().map(str::to_owned);
+        }
+    }
+
+    fn try_again(&mut self, now: SessionTime, fault: &Fault) {
+        let is_live = self.connections.live.is_some();
+        let remedy = fault::remedy(fault);
+        if matches!(fault, Fault::Busy) && is_live {
+            self.timers.arm(Watch::Retry, now + BUSY_PAUSE);
+            return;
+        }
+        self.connections.attempts += 1;
+        let is_last = self.connections.attempts > self.setup.settings.patience.attempts_max;
+        match remedy {
+            // While one works, the next can wait.
+            Remedy::End if !is_live => return self.fail(fault),
+            _ if is_last && !is_live => return self.fail(fault),
+            Remedy::RenewWithoutHistory => self.forget_history(),
+            Remedy::TellUser => {
+                self.unanswered = None;
+                if let Some(asked) = self.asked.take() {
+                    let message = fault.to_string();
+                    let generation = asked.generation;
+                    self.tell(BackendEvent::ReplyFailed { generation, message });
+                }
+            }
+            Remedy::End | Remedy::Renew | Remedy::BackOff => {}
+        }
+        if self.connections.next.as_ref().is_some_and(|next| next.opened.is_some()) {
+            return self.hand_over_if_quiet(now);
+        }
+        let attempt = self.connections.attempts - u32::from(remedy != Remedy::BackOff);
+        let delay = fault::delay(attempt.min(16), self.connections.whim());
+        match delay {
+            Duration::ZERO => self.open_next(now),
+            delay => self.timers.arm(Watch::Retry, now + delay),
+        }
+    }
+
+    /// What was said before is not told to another connection.
+    fn forget_history(&mut self) {
+        self.history = super::History::default();
+        self.connections.early_deaths = 0;
+    }
+
+    fn fail(&mut self, fault: &Fault) {
+        self.is_over = true;
+        self.close_all();
+        self.tell(BackendEvent::Failed { message: fault.to_string() });
+    }
+
+    // ---- sending ----
+
+    /// Sends the blocks that are complete.
+    pub(super) fn send_audio(&mut self) {
+        while let Some(block) = self.feed.poll() {
+            let was_sent = self.send_block(&block);
+            self.recent.push(block, was_sent);
+        }
+    }
+
+    fn send_block(&mut self, block: &Block) -> bool {
+        let Some(live) = &mut self.connections.live else { return false };
+        let Ok(unit) = live.scribe.audio(block) else { return false };
+        live.samples += block.len() as u64;
+        self.acts.push_back(Act::Send { line: live.id, unit });
+        true
+    }
+
+    /// Sends the texts that wait, once a connection can take them.
+    pub(super) fn send_texts(&mut self, now: SessionTime) {
+        while let Some(live) = &mut self.connections.live
+            && let Some(text) = self.texts.pop_front()
+        {
+            let mut unit = Unit::new();
+            while live.samples < LEAD_SAMPLES {
+                let silence: Block = [0; crate::nova::settings::INPUT_CHUNK_SAMPLES];
+                unit.extend(live.scribe.audio(&silence).unwrap_or_default());
+                live.samples += silence.len() as u64;
+            }
+            unit.extend(live.scribe.text(&text).unwrap_or_default());
+            self.acts.push_back(Act::Send { line: live.id, unit });
+            self.unanswered = Some(text);
+            self.timers.arm(Watch::FirstEvent, now + self.setup.settings.patience.first_event);
+        }
+    }
+
+    /// Answers a tool use on the connection that asked; false if that is not the live one.
+    pub(super) fn send_tool_result(&mut self, line: LineId, use_id: &str, result: &str) -> bool {
+        let Some(live) = self.connections.live.as_mut().filter(|live| live.id == line) else {
+            return false;
+        };
+        let Ok(unit) = live.scribe.tool_result(use_id, result) else { return false };
+        self.acts.push_back(Act::Send { line, unit });
+        true
+    }
+
+    /// The next connection was not needed in time: the service would end it.
+    pub(super) fn replace_stand_by(&mut self, now: SessionTime) {
+        if let Some(next) = self.connections.next.take() {
+            self.acts.push_back(Act::Abort { line: next.id });
+        }
+        self.open_next(now);
+    }
+
+    /// The next connection was not accepted in time.
+    pub(super) fn give_up_opening(&mut self, now: SessionTime, fault: Fault) {
+        if let Some(next) = self.connections.next.as_ref().filter(|next| next.opened.is_none()) {
+            let line = next.id;
+            self.acts.push_back(Act::Abort { line });
+            self.handle_line(now, line, LineEvent::Ended(fault));
+        }
+    }}
