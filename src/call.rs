@@ -34,7 +34,7 @@ use crate::call::ending::{HANG_UP_DRAIN_MAX, Prompts};
 use crate::call::endpoint::{Endpoint, TurnHint};
 use crate::call::event::{
     BackendCommand, BackendEvent, Canceller, ClientCommand, ClientEvent, Disposition, EchoVerdict,
-    EndReason, FloorState, FrameFeatures, Generation, Output, Playout, SentFrame, TurnId,
+    EndReason, FloorState, FrameFeatures, Generation, Output, Playout, SentFrame, TurnId, Usage,
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
@@ -114,6 +114,8 @@ pub struct CallStats {
     pub judgements_missed: u64,
     /// Errors that the client was told of and the call survived.
     pub complaints: u64,
+    /// What the backend used.
+    pub usage: Usage,
 }
 
 /// Where the call as a whole is.
@@ -246,6 +248,10 @@ impl Call {
                 self.handle_hint(now, TurnHint::Text { turn, probability });
             }
             BackendEvent::UserTurnEnded { turn } => self.handle_backend_ends_turn(now, turn),
+            BackendEvent::Used { turn, usage } => {
+                self.effects.stats.usage += usage;
+                self.effects.client(ClientEvent::Used { turn, usage });
+            }
             BackendEvent::WantsToSpeak => self.backend_wants_to_speak = true,
             BackendEvent::Failed { message } => self.fail(now, message),
             BackendEvent::HangUp { reason } => {

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::event::{BackendEvent, Generation, TurnId};
+use crate::call::event::{BackendEvent, Generation, TurnId, Usage};
 use crate::limits::{NOVA_OUTPUTS_WAITING_MAX, NOVA_TEXTS_WAITING_MAX};
 use crate::media::frame::PcmFrame;
 use crate::nova::fault::Fault;
@@ -172,6 +172,8 @@ pub struct Conversation {
     /// The call was asked for the floor and has not given it.
     wants_to_speak: bool,
     texts: VecDeque<String>,
+    /// Used, and not told yet.
+    used: Usage,
     is_ready: bool,
     is_over: bool,
     acts: VecDeque<Act>,
@@ -190,7 +192,7 @@ struct OpenTurn {
 impl Conversation {
     /// A conversation that opens its first connection. The time is zero.
     pub fn new(setup: Setup) -> Self {
-        let names: Vec<&str> = setup.tools.specs().iter().map(|spec| spec.name.as_str()).collect();
+        let names: Vec<&str> = setup.tools.specs().map(|spec| spec.name.as_str()).collect();
         let mut conversation = Self {
             version: ModelVersion::of(&setup.settings.model),
             connections: Connections::new(setup.seed),
@@ -218,6 +220,7 @@ impl Conversation {
             last_result: None,
             wants_to_speak: false,
             texts: VecDeque::new(),
+            used: Usage::default(),
             is_ready: false,
             is_over: false,
             acts: VecDeque::new(),
@@ -264,7 +267,6 @@ impl Conversation {
         while let Some(watch) = self.timers.take_due(now) {
             self.handle_watch(now, watch);
         }
-        self.desk.handle_timeout(now);
         self.settle(now);
     }
 

@@ -88,6 +88,11 @@ impl History {
         self.amend(id, Origin::Heard(id), |_| text.trim().to_owned());
     }
 
+    /// Of what the agent was going to say in reply `id`, it came so far; it goes on from there.
+    pub fn agent_so_far(&mut self, id: u32, text: &str) {
+        self.amend(id, Origin::Says(id), |_| text.trim().to_owned());
+    }
+
     /// What the user said last. Notes do not count.
     pub fn last_user(&self) -> Option<&str> {
         let said = self.entries.iter().rev().find(|entry| entry.origin == Origin::Said);

@@ -211,8 +211,11 @@ impl Finals {
         };
         let is_open =
             |answer: &Unconfirmed| !answer.is_cut && answer.spoken.len() < answer.planned.len();
-        let at =
-            self.answers.iter().position(is_of).or_else(|| self.answers.iter().position(is_open))?;
+        let at = self
+            .answers
+            .iter()
+            .position(is_of)
+            .or_else(|| self.answers.iter().position(is_open))?;
         let answer = &mut self.answers[at];
         answer.spoken.push(text.to_owned());
         if answer.is_cut || answer.spoken.len() < answer.planned.len() {
@@ -512,9 +515,8 @@ impl Conversation {
 
     /// The user was heard: what comes now is not of the answer that was dropped.
     fn forget_dropped(&mut self) {
-        self.answer.take_if(|answer| {
-            matches!(answer.route, Route::Dropped { by: DroppedBy::Nova, .. })
-        });
+        self.answer
+            .take_if(|answer| matches!(answer.route, Route::Dropped { by: DroppedBy::Nova, .. }));
     }
 
     /// How long a reply waits for a tool before the call is told that it has nothing yet.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::answers::Answer;
 use super::watches::Watch;
 use super::{Act, Conversation, LineEvent, LineId};
-use crate::call::event::BackendEvent;
+use crate::call::event::{BackendEvent, Usage};
 use crate::limits::{NOVA_LEAVING_MAX, NOVA_UNIT_EVENTS_MAX};
 use crate::nova::contents::{Contents, Said};
 use crate::nova::event;
@@ -24,6 +24,7 @@ use crate::nova::feed::Block;
 use crate::nova::history::Speaker;
 use crate::nova::request::{Scribe, ToolDeclaration, Unit};
 use crate::nova::settings::{INPUT_RATE_HZ, ModelVersion};
+use crate::nova::usage::{Tokens, Totals};
 use crate::time::SessionTime;
 
 /// A connection that was opened ahead of its time is given up unless it was needed by then: the service ends
@@ -33,6 +34,8 @@ pub(super) const STAND_BY_MAX: Duration = Duration::from_secs(40);
 const EARLY_DEATH: Duration = Duration::from_secs(10);
 /// Sound that a connection must have heard before a text makes it speak.
 const LEAD_SAMPLES: u64 = INPUT_RATE_HZ as u64 / 10;
+/// Counts come many times in a turn; they are told so long after the first.
+const USAGE_PAUSE: Duration = Duration::from_secs(1);
 /// While the budget has no place for a renewal, it is tried again so often.
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -106,8 +109,7 @@ impl Conversation {
         self.connections.lines += 1;
         let line = LineId(self.connections.lines);
         let mut scribe = Scribe::new(format!("{}-{}", self.setup.call_id, line.0));
-        let unit =
-            scribe.session(&self.setup.settings, &self.setup.system, &self.declarations());
+        let unit = scribe.session(&self.setup.settings, &self.setup.system, &self.declarations());
         let renews = self.connections.live.is_some();
         self.connections.next =
             Some(Next { id: line, scribe, opened: None, is_warm: false, credentials_last: None });
@@ -116,7 +118,7 @@ impl Conversation {
     }
 
     fn declarations(&self) -> Vec<ToolDeclaration> {
-        let specs = self.setup.tools.specs().iter().enumerate();
+        let specs = self.setup.tools.specs().enumerate();
         specs
             .map(|(index, spec)| ToolDeclaration {
                 name: self.names.wire(index).to_owned(),
@@ -263,9 +265,8 @@ impl Conversation {
 
     fn arm_renewal(&mut self, now: SessionTime, credentials_last: Option<Duration>) {
         let renewal = self.setup.settings.renewal;
-        let mut after = renewal.after.saturating_sub(
-            renewal.jitter.mul_f32(self.connections.whim()),
-        );
+        let mut after =
+            renewal.after.saturating_sub(renewal.jitter.mul_f32(self.connections.whim()));
         if let Some(last) = credentials_last {
             after = after.min(last.saturating_sub(renewal.before_expiry));
         }
@@ -315,21 +316,42 @@ impl Conversation {
                 None => return,
             },
         };
-        let Some(said) = contents.step(event) else { return };
+        let said = contents.step(event);
         if is_live {
             // It works: failures are counted from here.
             self.connections.attempts = 0;
         }
-        match said {
-            Said::Usage(totals) => self.handle_usage(line, totals),
-            Said::Spoken(text) => self.handle_final(&text),
-            Said::Unknown => self.stats.unknown += 1,
-            said if is_live => self.handle_said(now, line, said),
-            said if self.connections.finishing == Some(line) => {
-                self.handle_rest(now, line, said);
+        for said in said {
+            match said {
+                Said::Usage(totals) => self.handle_usage(now, line, totals),
+                Said::Spoken(text) => self.handle_final(&text),
+                Said::Unknown => self.stats.unknown += 1,
+                said if is_live => self.handle_said(now, line, said),
+                said if self.connections.finishing == Some(line) => {
+                    self.handle_rest(now, line, said);
+                }
+                _ => {}
             }
-            _ => {}
         }
+    }
+
+    /// Counts are told together, a while after the first.
+    fn handle_usage(&mut self, now: SessionTime, line: LineId, totals: Totals) {
+        let tokens = self.meter.handle(line.0, totals);
+        if tokens == Tokens::default() {
+            return;
+        }
+        let Tokens { speech_in, text_in, speech_out, text_out } = tokens;
+        let cost_nanos = (self.setup.prices.cost(&tokens) * 1e9) as u64;
+        self.used += Usage { speech_in, text_in, speech_out, text_out, cost_nanos };
+        if self.timers.deadline(Watch::Usage).is_none() {
+            self.timers.arm(Watch::Usage, now + USAGE_PAUSE);
+        }
+    }
+
+    pub(super) fn tell_usage(&mut self) {
+        let (turn, usage) = (self.last_turn, std::mem::take(&mut self.used));
+        self.tell(BackendEvent::Used { turn, usage });
     }
 
     /// A connection that was replaced finishes its answer. What else it says is no longer true.
@@ -385,7 +407,8 @@ impl Conversation {
         self.nova_hears = false;
         self.break_off(now, live.id);
         let is_early = now.since(live.opened) < EARLY_DEATH;
-        self.connections.early_deaths = if is_early { self.connections.early_deaths + 1 } else { 0 };
+        self.connections.early_deaths =
+            if is_early { self.connections.early_deaths + 1 } else { 0 };
         if live.had_history && self.connections.early_deaths >= 2 {
             self.forget_history();
         }
@@ -524,4 +547,5 @@ impl Conversation {
             self.acts.push_back(Act::Abort { line });
             self.handle_line(now, line, LineEvent::Ended(fault));
         }
-    }}
+    }
+}

@@ -31,7 +31,7 @@ impl Conversation {
         self.timers.disarm(Watch::Deaf);
         self.timers.arm(Watch::Tool, now + self.tool_patience());
         let declared = self.names.original(name);
-        let name = declared.map_or(name, |index| self.setup.tools.specs()[index].name.as_str());
+        let name = declared.map_or(name, |index| self.setup.tools.spec(index).name.as_str());
         self.desk.request(now, &use_id, name, arguments);
         if !self.uses.iter().any(|(known, _)| *known == use_id) {
             self.uses.push((use_id, line));

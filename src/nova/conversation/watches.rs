@@ -40,12 +40,20 @@ pub(super) enum Watch {
     GoOn,
     /// The user, who has said nothing for long.
     UserSilence,
+    /// The time to tell what was used.
+    Usage,
 }
 
 impl Watch {
     /// Those that end with the connection.
     pub(super) const OF_A_CONNECTION: [Self; 7] = [
-        Self::Renew, Self::AtLatest, Self::StandBy, Self::Deaf, Self::FirstEvent, Self::Stall, Self::UserSilence,
+        Self::Renew,
+        Self::AtLatest,
+        Self::StandBy,
+        Self::Deaf,
+        Self::FirstEvent,
+        Self::Stall,
+        Self::UserSilence,
     ];
 }
 
@@ -79,6 +87,7 @@ impl Conversation {
                     self.finish_asked();
                 }
             }
+            Watch::Usage => self.tell_usage(),
             Watch::GoOn => {
                 self.goes_on = false;
                 self.finish_asked();

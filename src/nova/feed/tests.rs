@@ -37,7 +37,10 @@ fn silence_is_filled_in_where_no_frames_come() {
         feed.push(at(20 * n), &LOUD, false);
     }
     let (blocks, sound) = drain(&mut feed);
-    assert!((1_200..=1_320).contains(&(blocks * 32)), "as much as time has passed: {blocks} blocks");
+    assert!(
+        (1_200..=1_320).contains(&(blocks * 32)),
+        "as much as time has passed: {blocks} blocks"
+    );
     assert!((4_800..=5_120).contains(&sound), "{sound}");
 }
 
