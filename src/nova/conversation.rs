@@ -16,6 +16,9 @@
 mod answers;
 mod commands;
 mod connections;
+mod losing;
+mod sending;
+mod texts;
 mod tools;
 mod watches;
 
@@ -36,8 +39,9 @@ use crate::nova::usage::{Meter, Prices};
 use crate::time::{SessionTime, Timers};
 use crate::tools::{Desk, ToolDone, ToolRun, Toolbox};
 
-use answers::{Answer, Asked, Finals, Interruption};
+use answers::{Answer, Asked, Interruption};
 use connections::Connections;
+use texts::Finals;
 use watches::Watch;
 
 /// One connection of a call, counted from 1.

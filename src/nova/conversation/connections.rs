@@ -12,15 +12,13 @@
 
 use std::time::Duration;
 
-use super::answers::Answer;
 use super::watches::Watch;
 use super::{Act, Conversation, LineEvent, LineId};
 use crate::call::event::{BackendEvent, Usage};
 use crate::limits::{NOVA_LEAVING_MAX, NOVA_UNIT_EVENTS_MAX};
 use crate::nova::contents::{Contents, Said};
 use crate::nova::event;
-use crate::nova::fault::{self, Fault, Remedy};
-use crate::nova::feed::Block;
+use crate::nova::fault::Fault;
 use crate::nova::history::Speaker;
 use crate::nova::request::{Scribe, ToolDeclaration, Unit};
 use crate::nova::settings::{INPUT_RATE_HZ, ModelVersion};
@@ -30,48 +28,44 @@ use crate::time::SessionTime;
 /// A connection that was opened ahead of its time is given up unless it was needed by then: the service ends
 /// one that hears nothing for 55 s.
 pub(super) const STAND_BY_MAX: Duration = Duration::from_secs(40);
-/// Two deaths so soon after opening, and the history may be the cause.
-const EARLY_DEATH: Duration = Duration::from_secs(10);
 /// Sound that a connection must have heard before a text makes it speak.
-const LEAD_SAMPLES: u64 = INPUT_RATE_HZ as u64 / 10;
+pub(super) const LEAD_SAMPLES: u64 = INPUT_RATE_HZ as u64 / 10;
 /// Counts come many times in a turn; they are told so long after the first.
 const USAGE_PAUSE: Duration = Duration::from_secs(1);
-/// While the budget has no place for a renewal, it is tried again so often.
-const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
 /// The connections of one call.
 #[derive(Debug)]
 pub(super) struct Connections {
-    live: Option<Line>,
-    next: Option<Next>,
+    pub(super) live: Option<Line>,
+    pub(super) next: Option<Next>,
     /// Replaced; their last texts and counts still come.
-    leaving: Vec<Line>,
+    pub(super) leaving: Vec<Line>,
     /// One of them that makes the rest of an answer, and is not closed before.
-    finishing: Option<LineId>,
-    lines: u32,
+    pub(super) finishing: Option<LineId>,
+    pub(super) lines: u32,
     /// Failures in a row.
-    attempts: u32,
-    early_deaths: u32,
-    chance: u64,
+    pub(super) attempts: u32,
+    pub(super) early_deaths: u32,
+    pub(super) chance: u64,
 }
 
 #[derive(Debug)]
-struct Line {
-    id: LineId,
-    scribe: Scribe,
-    contents: Contents,
-    opened: SessionTime,
-    had_history: bool,
-    samples: u64,
+pub(super) struct Line {
+    pub(super) id: LineId,
+    pub(super) scribe: Scribe,
+    pub(super) contents: Contents,
+    pub(super) opened: SessionTime,
+    pub(super) had_history: bool,
+    pub(super) samples: u64,
 }
 
 #[derive(Debug)]
-struct Next {
-    id: LineId,
-    scribe: Scribe,
-    opened: Option<SessionTime>,
-    is_warm: bool,
-    credentials_last: Option<Duration>,
+pub(super) struct Next {
+    pub(super) id: LineId,
+    pub(super) scribe: Scribe,
+    pub(super) opened: Option<SessionTime>,
+    pub(super) is_warm: bool,
+    pub(super) credentials_last: Option<Duration>,
 }
 
 impl Connections {
@@ -89,7 +83,7 @@ impl Connections {
     }
 
     /// From 0 to 1 (SplitMix64: enough to spread connections in time).
-    fn whim(&mut self) -> f32 {
+    pub(super) fn whim(&mut self) -> f32 {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.chance;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -300,6 +294,23 @@ impl Conversation {
         }
     }
 
+    /// The next connection was not needed in time: the service would end it.
+    pub(super) fn replace_stand_by(&mut self, now: SessionTime) {
+        if let Some(next) = self.connections.next.take() {
+            self.acts.push_back(Act::Abort { line: next.id });
+        }
+        self.open_next(now);
+    }
+
+    /// The next connection was not accepted in time.
+    pub(super) fn give_up_opening(&mut self, now: SessionTime, fault: Fault) {
+        if let Some(next) = self.connections.next.as_ref().filter(|next| next.opened.is_none()) {
+            let line = next.id;
+            self.acts.push_back(Act::Abort { line });
+            self.handle_line(now, line, LineEvent::Ended(fault));
+        }
+    }
+
     // ---- what they bring ----
 
     pub(super) fn handle_event(&mut self, now: SessionTime, line: LineId, json: &[u8]) {
@@ -374,178 +385,6 @@ impl Conversation {
                 let unit = old.scribe.close();
                 self.acts.push_back(Act::Close { line, unit });
             }
-        }
-    }
-
-    // ---- dying ----
-
-    pub(super) fn handle_ended(&mut self, now: SessionTime, line: LineId, fault: &Fault) {
-        self.connections.leaving.retain(|leaving| leaving.id != line);
-        if self.connections.finishing == Some(line) {
-            self.connections.finishing = None;
-            self.break_off(now, line);
-        }
-        if self.connections.next.as_ref().is_some_and(|next| next.id == line) {
-            self.connections.next = None;
-            self.timers.disarm(Watch::Open);
-            self.timers.disarm(Watch::StandBy);
-            return self.try_again(now, fault);
-        }
-        if self.connections.live.as_ref().is_some_and(|live| live.id == line) {
-            self.lose(now, fault);
-        }
-    }
-
-    /// The live connection is of no use any more.
-    pub(super) fn lose(&mut self, now: SessionTime, fault: &Fault) {
-        let Some(live) = self.connections.live.take() else { return };
-        self.stats.deaths += 1;
-        self.acts.push_back(Act::Abort { line: live.id });
-        for watch in Watch::OF_A_CONNECTION {
-            self.timers.disarm(watch);
-        }
-        self.nova_hears = false;
-        self.break_off(now, live.id);
-        let is_early = now.since(live.opened) < EARLY_DEATH;
-        self.connections.early_deaths =
-            if is_early { self.connections.early_deaths + 1 } else { 0 };
-        if live.had_history && self.connections.early_deaths >= 2 {
-            self.forget_history();
-        }
-        self.try_again(now, fault);
-    }
-
-    /// An answer whose connection is gone: its successor goes on where it stopped.
-    fn break_off(&mut self, now: SessionTime, line: LineId) {
-        let Some(answer) = self.answer.take_if(|answer| answer.line == line) else { return };
-        let Some(generation) = answer.generation() else {
-            self.announce_nothing(&answer);
-            return;
-        };
-        let so_far = answer.pace.text_so_far(self.setup.settings.output_rate_hz);
-        self.history.agent_so_far(generation.0, &so_far);
-        self.goes_on = self.version == ModelVersion::V2;
-        if self.goes_on {
-            self.timers.arm(Watch::GoOn, now + self.setup.settings.patience.stall);
-        } else {
-            self.finish_asked();
-        }
-    }
-
-    /// What waited for the floor is lost with its connection: the question is asked again.
-    fn announce_nothing(&mut self, answer: &Answer) {
-        if answer.waiting() > 0 {
-            self.unanswered = self.history.last_user().map(str::to_owned);
-        }
-    }
-
-    fn try_again(&mut self, now: SessionTime, fault: &Fault) {
-        let is_live = self.connections.live.is_some();
-        let remedy = fault::remedy(fault);
-        if matches!(fault, Fault::Busy) && is_live {
-            self.timers.arm(Watch::Retry, now + BUSY_PAUSE);
-            return;
-        }
-        self.connections.attempts += 1;
-        let is_last = self.connections.attempts > self.setup.settings.patience.attempts_max;
-        match remedy {
-            // While one works, the next can wait.
-            Remedy::End if !is_live => return self.fail(fault),
-            _ if is_last && !is_live => return self.fail(fault),
-            Remedy::RenewWithoutHistory => self.forget_history(),
-            Remedy::TellUser => {
-                self.unanswered = None;
-                if let Some(asked) = self.asked.take() {
-                    let message = fault.to_string();
-                    let generation = asked.generation;
-                    self.tell(BackendEvent::ReplyFailed { generation, message });
-                }
-            }
-            Remedy::End | Remedy::Renew | Remedy::BackOff => {}
-        }
-        if self.connections.next.as_ref().is_some_and(|next| next.opened.is_some()) {
-            return self.hand_over_if_quiet(now);
-        }
-        let attempt = self.connections.attempts - u32::from(remedy != Remedy::BackOff);
-        let delay = fault::delay(attempt.min(16), self.connections.whim());
-        match delay {
-            Duration::ZERO => self.open_next(now),
-            delay => self.timers.arm(Watch::Retry, now + delay),
-        }
-    }
-
-    /// What was said before is not told to another connection.
-    fn forget_history(&mut self) {
-        self.history = super::History::default();
-        self.connections.early_deaths = 0;
-    }
-
-    fn fail(&mut self, fault: &Fault) {
-        self.is_over = true;
-        self.close_all();
-        self.tell(BackendEvent::Failed { message: fault.to_string() });
-    }
-
-    // ---- sending ----
-
-    /// Sends the blocks that are complete.
-    pub(super) fn send_audio(&mut self) {
-        while let Some(block) = self.feed.poll() {
-            let was_sent = self.send_block(&block);
-            self.recent.push(block, was_sent);
-        }
-    }
-
-    fn send_block(&mut self, block: &Block) -> bool {
-        let Some(live) = &mut self.connections.live else { return false };
-        let Ok(unit) = live.scribe.audio(block) else { return false };
-        live.samples += block.len() as u64;
-        self.acts.push_back(Act::Send { line: live.id, unit });
-        true
-    }
-
-    /// Sends the texts that wait, once a connection can take them.
-    pub(super) fn send_texts(&mut self, now: SessionTime) {
-        while let Some(live) = &mut self.connections.live
-            && let Some(text) = self.texts.pop_front()
-        {
-            let mut unit = Unit::new();
-            while live.samples < LEAD_SAMPLES {
-                let silence: Block = [0; crate::nova::settings::INPUT_CHUNK_SAMPLES];
-                unit.extend(live.scribe.audio(&silence).unwrap_or_default());
-                live.samples += silence.len() as u64;
-            }
-            unit.extend(live.scribe.text(&text).unwrap_or_default());
-            self.acts.push_back(Act::Send { line: live.id, unit });
-            self.unanswered = Some(text);
-            self.timers.arm(Watch::FirstEvent, now + self.setup.settings.patience.first_event);
-        }
-    }
-
-    /// Answers a tool use on the connection that asked; false if that is not the live one.
-    pub(super) fn send_tool_result(&mut self, line: LineId, use_id: &str, result: &str) -> bool {
-        let Some(live) = self.connections.live.as_mut().filter(|live| live.id == line) else {
-            return false;
-        };
-        let Ok(unit) = live.scribe.tool_result(use_id, result) else { return false };
-        self.acts.push_back(Act::Send { line, unit });
-        true
-    }
-
-    /// The next connection was not needed in time: the service would end it.
-    pub(super) fn replace_stand_by(&mut self, now: SessionTime) {
-        if let Some(next) = self.connections.next.take() {
-            self.acts.push_back(Act::Abort { line: next.id });
-        }
-        self.open_next(now);
-    }
-
-    /// The next connection was not accepted in time.
-    pub(super) fn give_up_opening(&mut self, now: SessionTime, fault: Fault) {
-        if let Some(next) = self.connections.next.as_ref().filter(|next| next.opened.is_none()) {
-            let line = next.id;
-            self.acts.push_back(Act::Abort { line });
-            self.handle_line(now, line, LineEvent::Ended(fault));
         }
     }
 }
