@@ -118,7 +118,7 @@ impl History {
             .map(|turn| Message { text: ending(&turn.text, message_bytes_max).to_owned(), ..turn });
         let fitting = shortened.take_while(|turn| {
             bytes += turn.text.len();
-            bytes <= settings.bytes_max
+            !turn.text.is_empty() && bytes <= settings.bytes_max
         });
         let mut turns: Vec<Message> = fitting.collect();
         if turns.last().is_some_and(|oldest| oldest.speaker == Speaker::Agent) {
@@ -133,7 +133,10 @@ impl History {
         let mut turns: Vec<Message> = Vec::new();
         for message in self.messages() {
             match turns.last_mut().filter(|last| last.speaker == message.speaker) {
-                Some(last) => last.text = joined(&last.text, &message.text),
+                Some(last) => {
+                    last.text.push(' ');
+                    last.text.push_str(&message.text);
+                }
                 None => turns.push(message.clone()),
             }
         }
@@ -204,3 +207,6 @@ fn ending(text: &str, bytes_max: usize) -> &str {
         false => end.trim_start(),
     }
 }
+
+#[cfg(test)]
+mod tests;
