@@ -318,3 +318,6 @@ impl AudioBlock {
         json
     }
 }
+
+#[cfg(test)]
+mod tests;
