@@ -343,3 +343,6 @@ fn unknown(event: Option<&Map<String, Value>>) -> ServerEvent {
     let shown = |it: char| if it.is_ascii_graphic() { it } else { '?' };
     ServerEvent::Unknown { name: name.chars().take(NOVA_EVENT_NAME_CHARS_MAX).map(shown).collect() }
 }
+
+#[cfg(test)]
+mod tests;
