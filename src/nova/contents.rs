@@ -271,3 +271,6 @@ fn is_marker(text: &str) -> bool {
     let object: Option<Value> = serde_json::from_str(text).ok();
     object.is_some_and(|object| object.get("interrupted") == Some(&Value::Bool(true)))
 }
+
+#[cfg(test)]
+mod tests;
