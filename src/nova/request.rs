@@ -19,10 +19,9 @@ use serde_json::{Value, json};
 
 use self::wire::{Block, Event, text};
 use super::history::{Message, Speaker};
-use super::settings::{ModelVersion, NovaSettings};
+use super::settings::{INPUT_CHUNK_SAMPLES, ModelVersion, NovaSettings};
 use crate::limits::{
     NOVA_ANSWERED_TOOLS_MAX, NOVA_AUDIO_INPUT_SAMPLES_MAX, NOVA_TEXT_INPUT_BYTES_MAX,
-    WIDEBAND_FRAME,
 };
 
 /// JSON texts of events that must not be separated, in order; may be empty.
@@ -226,7 +225,7 @@ impl Scribe {
         }
         if let State::Streaming(block) = &mut self.state {
             if block.is_empty {
-                unit.push(block.event(&[0; WIDEBAND_FRAME]));
+                unit.push(block.event(&[0; INPUT_CHUNK_SAMPLES]));
             }
             unit.push(text(&wire::content_end(&self.prompt, &block.name)));
             unit.push(text(&wire::prompt_end(&self.prompt)));

@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::ToolDeclaration;
-use crate::limits::WIDEBAND_HZ;
 use crate::nova::history::Speaker;
-use crate::nova::settings::{ModelVersion, NovaSettings};
+use crate::nova::settings::{INPUT_RATE_HZ, ModelVersion, NovaSettings};
 
 /// The JSON text of `event` in its envelope.
 pub(super) fn text(event: &Event<'_>) -> Vec<u8> {
@@ -252,7 +251,7 @@ impl<'a> Block<'a> {
 
     /// The user's audio. Without the role nothing would ever be answered.
     pub(super) const fn audio() -> Self {
-        let format = AudioFormat::of_rate(WIDEBAND_HZ);
+        let format = AudioFormat::of_rate(INPUT_RATE_HZ);
         let configuration = Configuration::Audio(format);
         Self { kind: "AUDIO", role: "USER", interactive: true, configuration }
     }
