@@ -10,7 +10,9 @@ pub mod scripted;
 mod session;
 pub(crate) mod wav;
 
+use std::future::{Future, ready};
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use tokio::sync::mpsc;
 
@@ -30,8 +32,34 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Starts a conversation. Never blocks: slow set-up happens in the session's own task, which
     /// says [`BackendEvent::Ready`] when done or [`BackendEvent::Failed`]. The session ends when
-    /// either side drops its ends of the channels.
-    fn open(&self, call: CallContext) -> BackendSession;
+    /// either side drops its ends of the channels. A backend that has no room for the call refuses
+    /// it, before it is answered.
+    fn open(&self, call: CallContext) -> Result<BackendSession, Busy>;
+
+    /// Whether it would work as things stand now: keys, access, whatever it needs beyond this machine.
+    /// Asked once at start. What is on this machine was checked when it was built.
+    fn check(&self) -> Checking<'_> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+/// A check under way.
+pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>>;
+
+/// A backend takes no further call now. The text names the limit and how to raise it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Busy(pub String);
+
+/// Why a backend would not work as things stand. The texts say what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Somebody must change the configuration or an account: the server does not start.
+    #[error("{0}")]
+    Mistake(String),
+    /// It may pass by itself: the server starts and says so.
+    #[error("{0}")]
+    Passing(String),
 }
 
 /// What a backend can do beyond answering turns.

@@ -388,6 +388,11 @@ pub const ENDED_SESSION_KEPT: Duration = Duration::from_secs(600);
 pub const SESSION_TTL_MAX: Duration = Duration::from_secs(3_600);
 /// The life of a join token when nobody says otherwise.
 pub const SESSION_TTL_DEFAULT: Duration = Duration::from_secs(60);
+/// How long a starting server waits for its backends to say whether they would work. Those that have not
+/// said it by then are named, and the server starts.
+pub const BACKEND_CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Backends asked at the same moment: fewer than the smallest account's conversations.
+pub const BACKEND_CHECKS_MAX: usize = 8;
 /// How long running calls are given to end when the server is asked to stop.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(10);
 

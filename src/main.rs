@@ -14,6 +14,8 @@ use clap::{Args, Parser, Subcommand};
 
 /// Exit status of a bad configuration, after BSD's `EX_CONFIG`.
 const EXIT_CONFIG: u8 = 78;
+/// Exit status of a check that might succeed later, after BSD's `EX_TEMPFAIL`.
+const EXIT_TEMPORARY: u8 = 75;
 /// Exit status of arguments that make no sense, as the argument parser's own.
 const EXIT_USAGE: u8 = 2;
 
@@ -67,7 +69,8 @@ struct ServeArgs {
     #[arg(long, value_name = "MS")]
     silence_ms: Option<u32>,
     /// Check the configuration and that the engines, models and scripts it names load, then exit:
-    /// status 0 if they do, 78 if not. Ports and language models are not tried.
+    /// status 0 if they do, 78 if not, 75 if a service that they need does not answer now. Ports and
+    /// language models are not tried.
     #[arg(long)]
     check: bool,
     /// What is logged, such as `info` or `warn,antiphon=debug`.
@@ -140,6 +143,10 @@ fn serve(args: ServeArgs) -> Result<(), ExitCode> {
         let server =
             Server::bind(config).await.map_err(|error| failure(EXIT_CONFIG, &error.to_string()))?;
         if args.check {
+            let doubts = server.doubts();
+            if !doubts.is_empty() {
+                return Err(failure(EXIT_TEMPORARY, &doubts));
+            }
             print("the configuration is good (ports and language models were not tried)");
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! The running server: calls and sessions, who is admitted, and how it all ends.
 
+mod agents;
 mod clips;
 pub mod health;
 mod ids;
@@ -7,6 +8,7 @@ mod pages;
 mod registry;
 mod sessions;
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use antiphon_signaling::{Limits, SignalingConfig};
 use tokio::net::TcpListener;
 
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Problem};
 use crate::config::{BackendConfig, Config};
 use crate::dsp::onnx::ModelError;
 use crate::limits::DRAIN_GRACE;
@@ -29,6 +31,7 @@ pub struct Server {
     http: SocketAddr,
     signaling: SignalingConfig,
     registry: Arc<Registry>,
+    doubts: Vec<(String, Problem)>,
 }
 
 /// Why the server cannot start. Every text says what to do next.
@@ -51,18 +54,20 @@ pub enum ServerError {
     Recordings(#[from] RecordingsError),
     #[error("{}", listed(.0))]
     Backends(Vec<(String, BackendError)>),
+    #[error("{}", listed(.0))]
+    Unfit(Vec<(String, Problem)>),
     #[error("{0}; choose other media sockets with --udp and --tcp")]
     Media(#[from] BindError),
 }
 
-fn listed(errors: &[(String, BackendError)]) -> String {
+fn listed<E: fmt::Display>(errors: &[(String, E)]) -> String {
     let lines = errors.iter().map(|(agent, error)| format!("agent `{agent}`: {error}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 impl Server {
-    /// Loads the models, prepares the backends and binds every socket, so that what can go wrong goes
-    /// wrong now.
+    /// Loads the models, prepares the backends, asks them whether they would work and binds every socket,
+    /// so that what can go wrong goes wrong now.
     pub async fn bind(config: Config) -> Result<Self, ServerError> {
         let address = config.http.listen;
         let bind = async || {
@@ -83,12 +88,21 @@ impl Server {
             limits: Limits::STANDARD,
         };
         let registry = Arc::new(Registry::new(config)?);
-        Ok(Self { listener, http, signaling, registry })
+        let doubts = registry.check_backends().await?;
+        for (agent, problem) in &doubts {
+            tracing::warn!(agent, %problem, "calls to this agent would fail now");
+        }
+        Ok(Self { listener, http, signaling, registry, doubts })
     }
 
     /// Where HTTP listens, with the port that the system chose if it was asked for port 0.
     pub fn http_address(&self) -> SocketAddr {
         self.http
+    }
+
+    /// What keeps some agents from working now and may pass by itself: a line each, or none.
+    pub fn doubts(&self) -> String {
+        listed(&self.doubts)
     }
 
     /// What somebody who starts the server wants to know: where the page is, who answers, and how to

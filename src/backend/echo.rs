@@ -5,7 +5,7 @@ use std::future::{Future, pending};
 
 use super::session::{self, Machine};
 use super::{
-    Abilities, Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio,
+    Abilities, Backend, BackendError, BackendOutput, BackendSession, Busy, CallContext, ReplyAudio,
     channels,
 };
 use crate::agent::{BackendInput, PcmFrame};
@@ -53,10 +53,10 @@ impl Backend for Echo {
         Abilities { speculates: true, transcribes: false, says: false, ends_turns: false }
     }
 
-    fn open(&self, _call: CallContext) -> BackendSession {
+    fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {
         let (session, channels) = channels();
         tokio::spawn(session::run(Memory::new(&self.settings), channels));
-        session
+        Ok(session)
     }
 }
 

@@ -32,7 +32,7 @@ use self::model::Model;
 use self::mouth::Mouth;
 use self::talk::{Brain, Talk};
 use super::session;
-use super::{Abilities, Backend, BackendError, BackendSession, CallContext, channels};
+use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
 use crate::limits::WIDEBAND_HZ;
 
 pub use self::flite::Voice;
@@ -150,7 +150,7 @@ impl Backend for Local {
         Abilities { speculates: true, transcribes: true, says: true, ends_turns: false }
     }
 
-    fn open(&self, call: CallContext) -> BackendSession {
+    fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
         let (session, channels) = channels();
         let brain = match &self.model {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
@@ -159,7 +159,7 @@ impl Backend for Local {
         let ears = Ears::open(Arc::clone(&self.clinic));
         let mouth = Mouth::open(self.flite);
         tokio::spawn(session::run(Talk::new(ears, mouth, brain, self.pace), channels));
-        session
+        Ok(session)
     }
 }
 

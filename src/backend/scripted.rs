@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::session::{self, Machine};
 use super::wav;
 use super::{
-    Abilities, Backend, BackendError, BackendOutput, BackendSession, CallContext, ReplyAudio,
+    Abilities, Backend, BackendError, BackendOutput, BackendSession, Busy, CallContext, ReplyAudio,
     channels,
 };
 use crate::agent::BackendInput;
@@ -64,13 +64,13 @@ impl Backend for Scripted {
         Abilities { speculates: true, transcribes, says: true, ends_turns: true }
     }
 
-    fn open(&self, _call: CallContext) -> BackendSession {
+    fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {
         let (session, channels) = channels();
         let player =
             Player::new(Arc::clone(&self.script), Arc::clone(&self.clips), SessionTime::ZERO);
         let sample_rate_hz = self.script.sample_rate_hz;
         tokio::spawn(session::run(Scene { player, sample_rate_hz }, channels));
-        session
+        Ok(session)
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) fn finished(n: u32) -> impl Fn(&BackendEvent) -> bool {
 async fn a_reply_is_tagged_bounded_and_finished() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         let (audio, _) = read_until(&mut session, |event| *event == BackendEvent::Ready).await;
         assert_eq!(audio, [], "{name} speaks unasked");
         for n in 1..=2 {
@@ -132,7 +132,7 @@ async fn a_reply_is_tagged_bounded_and_finished() {
 async fn a_cancelled_reply_ends_within_one_block() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         send(&session, (subject.ask)(1)).await;
         read_until(&mut session, started(1)).await;
         // The reply fills its channel and waits there.
@@ -167,7 +167,7 @@ async fn a_cancelled_reply_ends_within_one_block() {
 #[tokio::test]
 async fn cancelling_another_reply_changes_nothing() {
     for subject in subjects() {
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         send(&session, (subject.ask)(5)).await;
         send(&session, vec![cancel(4)]).await;
         let (audio, _) = read_until(&mut session, finished(5)).await;
@@ -233,7 +233,7 @@ fn content(seen: &[BackendOutput], n: u32) -> (Vec<String>, Vec<i16>) {
 async fn a_backchannel_does_not_touch_the_reply_and_is_forgotten() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         send(&session, (subject.ask)(1)).await;
         read_until(&mut session, started(1)).await;
         send(&session, sound(2)).await;
@@ -257,11 +257,11 @@ async fn a_backchannel_does_not_touch_the_reply_and_is_forgotten() {
 async fn a_withdrawn_answer_leaves_no_trace() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let mut plain = subject.backend.open(context());
+        let mut plain = subject.backend.open(context()).expect("there is room");
         send(&plain, [sound(1), vec![ended(3)]].concat()).await;
         let expected = content(&all_until_finished(&mut plain, 3).await, 3);
 
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         let interlude = vec![speculate(1, 1), withdraw(1, 1), speculate(1, 2), withdraw(1, 2)];
         send(&session, [sound(1), interlude, vec![ended(3)]].concat()).await;
         let seen = all_until_finished(&mut session, 3).await;
@@ -278,7 +278,7 @@ async fn a_withdrawn_answer_leaves_no_trace() {
 async fn an_answer_made_ahead_is_given_once() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         send(&session, [sound(1), vec![speculate(1, 1), ended(1)]].concat()).await;
         let seen = all_until_finished(&mut session, 1).await;
         assert_eq!(count(&seen, started(1)), 1, "{name}");
@@ -295,7 +295,7 @@ async fn an_answer_made_ahead_is_given_once() {
 async fn a_given_text_is_said_word_for_word() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let mut session = subject.backend.open(context());
+        let mut session = subject.backend.open(context()).expect("there is room");
         let (generation, text) = (Generation(1), "Are you still there?".to_owned());
         let say = BackendCommand::Say { generation, text: text.clone() };
         send(&session, vec![BackendInput::Command(say)]).await;
@@ -310,7 +310,7 @@ async fn a_given_text_is_said_word_for_word() {
 async fn a_call_that_stopped_reading_fills_its_own_queue() {
     for subject in subjects() {
         let name = subject.backend.name();
-        let session = subject.backend.open(context());
+        let session = subject.backend.open(context()).expect("there is room");
         let is_full = within(async {
             for n in 1..20_000 {
                 match session.input.try_send(ended(n)) {
@@ -328,13 +328,13 @@ async fn a_call_that_stopped_reading_fills_its_own_queue() {
 #[tokio::test]
 async fn dropping_either_end_ends_the_session() {
     for subject in subjects() {
-        let session = subject.backend.open(context());
+        let session = subject.backend.open(context()).expect("there is room");
         send(&session, (subject.ask)(1)).await;
         let BackendSession { input, mut output } = session;
         drop(input);
         within(async { while output.recv().await.is_some() {} }).await;
 
-        let session = subject.backend.open(context());
+        let session = subject.backend.open(context()).expect("there is room");
         send(&session, (subject.ask)(1)).await;
         let BackendSession { input, output } = session;
         drop(output);

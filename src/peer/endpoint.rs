@@ -16,6 +16,7 @@ use super::routes::{PortStats, Routes};
 use super::tcp;
 use super::webrtc::session::{Chance, Session, Setup, StackError};
 use super::webrtc::{Identity, IdentityError, host_addresses};
+use crate::backend::Busy;
 use crate::dsp::vad::VoiceModel;
 use crate::limits::{
     CALL_CONTROL_MAX, CALL_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, SCTP_MESSAGE_BYTES_MAX, SOCKET_PAUSE,
@@ -65,6 +66,9 @@ pub enum AnswerError {
     /// The offer is at fault; [`OfferError::field`] says where.
     #[error(transparent)]
     Offer(#[from] OfferError),
+    /// What answers the call has no room for it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// We are.
     #[error("{0}")]
     Internal(String),
@@ -125,7 +129,7 @@ impl Endpoint {
     pub fn answer<C, V>(
         &self,
         offer: &str,
-        build: impl FnOnce(AudioFormat) -> Result<CallParts<C, V>, String>,
+        build: impl FnOnce(AudioFormat) -> Result<CallParts<C, V>, AnswerError>,
     ) -> Result<Answered, AnswerError>
     where
         C: Codec + Send + 'static,
@@ -133,7 +137,7 @@ impl Endpoint {
     {
         let offer = Offer::parse(offer)?;
         let format = offer.audio_format()?;
-        let parts = build(format).map_err(AnswerError::Internal)?;
+        let parts = build(format)?;
         let chance = Chance::draw().map_err(|error| AnswerError::Internal(error.to_string()))?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let setup = Setup {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -15,22 +14,21 @@ use dashmap::DashMap;
 use tokio::sync::Notify;
 
 use super::ServerError;
-use super::clips;
+use super::agents::{self, LiveAgent};
 use super::ids::random_id;
 use super::sessions::Sessions;
 use crate::agent::Agent;
-use crate::backend::{self, Backend, BackendError, CallContext};
+use crate::backend::{CallContext, Problem};
 use crate::call::event::EndReason;
-use crate::config::{AgentProfile, BackendConfig, Config};
+use crate::config::{AgentProfile, Config};
 use crate::dsp::silero::{Silero, SileroModel};
-use crate::dsp::smart_turn::SmartTurn;
-use crate::limits::{FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX, TURN_JUDGES_MAX};
+use crate::limits::{FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX};
 use crate::media::g711::Law;
 use crate::media::negotiated::NegotiatedCodec;
 use crate::media::opus::OpusRefused;
 use crate::peer::{
     Advertise, AnswerError, CallHandle, CallParts, Endpoint, EndpointConfig, PatchError,
-    Patched as CallPatched, Precondition, Recording, TurnJudge,
+    Patched as CallPatched, Precondition, Recording,
 };
 use crate::sdp::Fragment;
 use crate::sdp::offer::AudioCodec;
@@ -55,13 +53,6 @@ pub(super) struct Registry {
     is_draining: AtomicBool,
 }
 
-/// An agent and its backend, ready to be called.
-struct LiveAgent {
-    profile: AgentProfile,
-    backend: Arc<dyn Backend>,
-    turn_judge: Option<TurnJudge>,
-}
-
 struct Running {
     handle: CallHandle,
     session: Option<String>,
@@ -83,20 +74,7 @@ impl Registry {
             &config.runtime_dir.join("libonnxruntime.so"),
             &config.runtime_dir.join("silero_vad.onnx"),
         )?;
-        let mut judges = TurnJudges::new(&config.runtime_dir);
-        let (mut agents, mut errors) = (BTreeMap::new(), Vec::new());
-        for (name, profile) in &config.agents {
-            match live(profile) {
-                Ok(agent) => {
-                    let turn_judge = judges.of(name, profile)?;
-                    agents.insert(name.clone(), LiveAgent { turn_judge, ..agent });
-                }
-                Err(error) => errors.push((name.clone(), error)),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(ServerError::Backends(errors));
-        }
+        let agents = agents::prepare(&config)?;
         let recordings = config.recordings.as_ref().map(Recordings::prepare).transpose()?;
         let media = &config.media;
         let advertise = match media.advertise.as_slice() {
@@ -117,6 +95,12 @@ impl Registry {
             is_draining: AtomicBool::new(false),
             config,
         })
+    }
+
+    /// Asks the backends whether they would work. What may pass by itself is answered; what must be changed
+    /// is an error.
+    pub(super) async fn check_backends(&self) -> Result<Vec<(String, Problem)>, ServerError> {
+        agents::check(&self.agents).await
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -203,7 +187,8 @@ impl Registry {
         let call = random_id()?;
         let (name, LiveAgent { profile, backend, turn_judge }) = agent;
         let answered = self.endpoint.answer(sdp, |format| {
-            let codec = codec(format.codec, profile).map_err(|refused| refused.to_string())?;
+            let codec = codec(format.codec, profile)
+                .map_err(|refused| AnswerError::Internal(refused.to_string()))?;
             Ok(CallParts {
                 call_id: call.clone(),
                 agent: Agent::<_, Silero>::new(
@@ -211,7 +196,7 @@ impl Registry {
                     codec,
                     self.voice.stream(),
                 ),
-                backend: backend.open(context(&call, profile)),
+                backend: backend.open(context(&call, profile))?,
                 recording: self.recording(&call, format.codec, profile),
                 turn_judge: turn_judge.clone(),
             })
@@ -340,6 +325,9 @@ fn refusal(error: AnswerError) -> Refusal {
         AnswerError::Offer(offer) => {
             Refusal::Unprocessable { field: offer.field(), problem: offer.to_string() }
         }
+        AnswerError::Busy(busy) => {
+            Refusal::Busy { problem: busy.to_string(), retry_after: RETRY_AFTER }
+        }
         AnswerError::Internal(problem) => Refusal::Internal(problem),
     }
 }
@@ -352,47 +340,6 @@ fn patch_refusal(error: PatchError) -> Refusal {
         PatchError::Busy => Refusal::Busy { problem, retry_after: RETRY_AFTER },
         PatchError::Gone => Refusal::NotFound(problem),
         PatchError::Internal => Refusal::Internal(problem),
-    }
-}
-
-fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
-    let backend: Arc<dyn Backend> = match &profile.backend {
-        BackendConfig::Local(settings) => Arc::new(backend::local::Local::new(settings.clone())?),
-        BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
-        BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
-    };
-    profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
-    let mut profile = profile.clone();
-    profile.settings.clips = clips::load(&profile)?;
-    Ok(LiveAgent { profile, backend, turn_judge: None })
-}
-
-/// The turn models at work, each file loaded once however many agents use it.
-struct TurnJudges {
-    runtime: PathBuf,
-    by_file: BTreeMap<PathBuf, TurnJudge>,
-}
-
-impl TurnJudges {
-    fn new(runtime_dir: &Path) -> Self {
-        Self { runtime: runtime_dir.join("libonnxruntime.so"), by_file: BTreeMap::new() }
-    }
-
-    /// That of an agent, if it has one.
-    fn of(&mut self, name: &str, profile: &AgentProfile) -> Result<Option<TurnJudge>, ServerError> {
-        let Some(file) = &profile.turn_model else { return Ok(None) };
-        if let Some(judge) = self.by_file.get(file) {
-            return Ok(Some(judge.clone()));
-        }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let copies = (cores / 2).clamp(1, TURN_JUDGES_MAX);
-        let models: Result<Vec<_>, _> =
-            (0..copies).map(|_| SmartTurn::load(&self.runtime, file)).collect();
-        let of_agent =
-            |source| ServerError::TurnModel { agent: name.to_owned(), source: Box::new(source) };
-        let judge = TurnJudge::start(models.map_err(of_agent)?).map_err(ServerError::Threads)?;
-        self.by_file.insert(file.clone(), judge.clone());
-        Ok(Some(judge))
     }
 }
 

@@ -30,12 +30,13 @@ async fn main() {
     let began = Instant::now();
     let local = Local::new(LocalSettings::standard()).expect("the engines are installed");
     println!("engines loaded in {} ms", began.elapsed().as_millis());
-    let mut session = local.open(CallContext {
+    let context = CallContext {
         call_id: "bench".to_owned(),
         persona: String::new(),
         greeting: None,
         language: "en".to_owned(),
-    });
+    };
+    let mut session = local.open(context).expect("there is room");
     println!("{:30} {:>14} {:>14}  understood", "said", "transcript ms", "first audio ms");
     let mut latencies = Vec::new();
     let (cpu_before, mut spoken) = (cpu_time(), Duration::ZERO);

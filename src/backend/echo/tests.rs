@@ -6,7 +6,7 @@ use crate::limits::WIDEBAND_FRAME;
 /// Sends frames of these levels and returns what is said back of them.
 async fn echo_of(levels: &[i16]) -> Vec<i16> {
     let echo = Echo::new(EchoSettings::STANDARD).expect("the standard settings are right");
-    let mut session = echo.open(context());
+    let mut session = echo.open(context()).expect("there is room");
     let frames = levels.iter().map(|level| BackendInput::Audio(PcmFrame([*level; WIDEBAND_FRAME])));
     for input in frames.chain([ended(1)]) {
         session.input.send(input).await.expect("the session lives");

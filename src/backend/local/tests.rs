@@ -174,7 +174,7 @@ async fn what_is_answered_can_be_understood_again() {
         ("set a timer for ten seconds", "ten seconds"),
         ("what can you do", "tell the time"),
     ];
-    let mut session = local().open(context());
+    let mut session = local().open(context()).expect("there is room");
     let mut listener = Listener::new().await;
     let mut misheard = Vec::new();
     for (n, (question, answer)) in (1..).zip(rows) {
@@ -190,7 +190,7 @@ async fn what_is_answered_can_be_understood_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_is_answered_with_a_hint() {
-    let mut session = local().open(context());
+    let mut session = local().open(context()).expect("there is room");
     let (text, audio) = turn(&mut session, 1, &[0; 8_000]).await;
     assert_eq!(text, "");
     assert!(samples(&audio).len() > 8_000);
@@ -198,7 +198,7 @@ async fn silence_is_answered_with_a_hint() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_timer_asks_for_the_floor_and_rings_there() {
-    let mut session = local().open(context());
+    let mut session = local().open(context()).expect("there is room");
     let text = "set a timer for one second".to_owned();
     let (turn, generation) = (TurnId(1), Generation(1));
     let typed = BackendCommand::UserText { turn, generation, text };
@@ -218,7 +218,7 @@ async fn a_timer_asks_for_the_floor_and_rings_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn goodbye_hangs_up_after_its_last_word() {
-    let mut session = local().open(context());
+    let mut session = local().open(context()).expect("there is room");
     let (turn, generation) = (TurnId(1), Generation(1));
     let typed = BackendCommand::UserText { turn, generation, text: "goodbye".to_owned() };
     within(session.input.send(BackendInput::Command(typed))).await.expect("the session lives");
@@ -255,7 +255,7 @@ async fn a_timer_asked_for_ahead_runs_only_once_the_turn_is_over() {
         })
     };
 
-    let mut session = local().open(context());
+    let mut session = local().open(context()).expect("there is room");
     for input in inputs.clone().into_iter().chain([speculate(1)]) {
         within(session.input.send(input)).await.expect("the session lives");
     }
@@ -268,7 +268,7 @@ async fn a_timer_asked_for_ahead_runs_only_once_the_turn_is_over() {
     let expected = [(2, "There is no timer running.".to_owned())];
     assert_eq!(texts_until_finished(&mut session, 2).await, expected);
 
-    let mut session = local().open(context());
+    let mut session = local().open(context()).expect("there is room");
     for input in inputs.into_iter().chain([speculate(1), ended(1)]) {
         within(session.input.send(input)).await.expect("the session lives");
     }
@@ -310,7 +310,7 @@ async fn a_model_is_spoken_by_sentences_and_told_what_was_heard() {
     let first = stream(vec![event("Sure. This is the sec"), event("ond sentence of mine"), done()]);
     let second = stream(vec![event("Goodbye."), done()]);
     let (backend, server) = with_model(vec![first, second]).await;
-    let mut session = backend.open(context());
+    let mut session = backend.open(context()).expect("there is room");
     type_in(&session, 1, "tell me").await;
     for expected in ["Sure.", "This is the second sentence of mine"] {
         let is_text = |event: &BackendEvent| matches!(event, BackendEvent::ReplyText { .. });
@@ -340,7 +340,7 @@ async fn a_model_is_spoken_by_sentences_and_told_what_was_heard() {
 async fn a_failing_model_is_apologised_for_and_reported() {
     let refusal = answer("503 Busy", "application/json", r#"{"error":"overloaded"}"#);
     let (backend, _server) = with_model(vec![refusal]).await;
-    let mut session = backend.open(context());
+    let mut session = backend.open(context()).expect("there is room");
     type_in(&session, 1, "tell me").await;
     let has_failed = |event: &BackendEvent| matches!(event, BackendEvent::ReplyFailed { .. });
     let (audio, event) = read_until(&mut session, has_failed).await;
@@ -354,7 +354,7 @@ async fn a_failing_model_is_apologised_for_and_reported() {
 async fn interrupting_a_model_hangs_up_on_it() {
     let endless = stream(vec![event("Once upon a time there was a river. "), Act::Hang]);
     let (backend, server) = with_model(vec![endless]).await;
-    let mut session = backend.open(context());
+    let mut session = backend.open(context()).expect("there is room");
     type_in(&session, 1, "tell me").await;
     while !matches!(within(session.output.recv()).await, Some(BackendOutput::Audio(_))) {}
     within(session.input.send(cancel(1))).await.expect("the session lives");
@@ -390,10 +390,10 @@ fn what_is_missing_is_named_with_what_gets_it() {
 async fn a_call_beyond_the_recognisers_is_told_so() {
     let settings = LocalSettings { recognisers_max: 1, ..LocalSettings::standard() };
     let local = Local::new(settings).expect("the engines are installed");
-    let mut first = local.open(context());
+    let mut first = local.open(context()).expect("there is room");
     let ready = BackendOutput::Event(BackendEvent::Ready);
     assert_eq!(within(first.output.recv()).await, Some(ready));
-    let mut second = local.open(context());
+    let mut second = local.open(context()).expect("there is room");
     let Some(BackendOutput::Event(BackendEvent::Failed { message })) =
         within(second.output.recv()).await
     else {

@@ -39,7 +39,8 @@ async fn recordings_are_played_sample_by_sample() {
     let samples: Vec<i16> = (0..1_000).collect();
     folder.wav("a.wav", 16_000, 1, &samples);
     let text = "speed: max\nsample_rate_hz: 16000\nturns: [{reply: [{wav: a.wav}]}]";
-    let mut session = folder.script(text).expect("it is right").open(context());
+    let mut session =
+        folder.script(text).expect("it is right").open(context()).expect("there is room");
     session.input.send(ended(1)).await.expect("the session lives");
     let (audio, _) = read_until(&mut session, finished(1)).await;
     assert!(audio.iter().all(|block| block.sample_rate_hz == 16_000));
@@ -77,7 +78,7 @@ fn what_is_wrong_is_named() {
 async fn a_dropped_connection_closes_both_channels() {
     let folder = Folder::new("drop");
     let scripted = folder.script("turns: [{reply: [{drop: true}]}]").expect("it is right");
-    let mut session = scripted.open(context());
+    let mut session = scripted.open(context()).expect("there is room");
     session.input.send(ended(1)).await.expect("the session lives");
     within(async { while session.output.recv().await.is_some() {} }).await;
     assert!(session.input.is_closed());

@@ -1,0 +1,107 @@
+//! The agents, made ready to be called: their backends, turn models and clips.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::timeout;
+
+use super::ServerError;
+use super::clips;
+use crate::backend::{self, Backend, BackendError, Problem};
+use crate::config::{AgentProfile, BackendConfig, Config};
+use crate::dsp::smart_turn::SmartTurn;
+use crate::limits::{BACKEND_CHECK_TIMEOUT, BACKEND_CHECKS_MAX, TURN_JUDGES_MAX};
+use crate::peer::TurnJudge;
+
+/// An agent and its backend, ready to be called.
+pub(super) struct LiveAgent {
+    pub(super) profile: AgentProfile,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) turn_judge: Option<TurnJudge>,
+}
+
+/// Makes every agent ready. All whose backends cannot be built are named.
+pub(super) fn prepare(config: &Config) -> Result<BTreeMap<String, LiveAgent>, ServerError> {
+    let mut judges = TurnJudges::new(&config.runtime_dir);
+    let (mut agents, mut errors) = (BTreeMap::new(), Vec::new());
+    for (name, profile) in &config.agents {
+        match live(profile) {
+            Ok(agent) => {
+                let turn_judge = judges.of(name, profile)?;
+                agents.insert(name.clone(), LiveAgent { turn_judge, ..agent });
+            }
+            Err(error) => errors.push((name.clone(), error)),
+        }
+    }
+    if errors.is_empty() { Ok(agents) } else { Err(ServerError::Backends(errors)) }
+}
+
+/// Asks the agents' backends whether they would work, some at a time. Answers those that would not now but
+/// may later; those that somebody must put right are an error.
+pub(super) async fn check(
+    agents: &BTreeMap<String, LiveAgent>,
+) -> Result<Vec<(String, Problem)>, ServerError> {
+    let mut unanswered: Vec<&String> = agents.keys().collect();
+    let mut problems = Vec::new();
+    let check = async |(name, agent): (&'_ String, &'_ LiveAgent)| {
+        (name.clone(), agent.backend.check().await)
+    };
+    let mut checks = stream::iter(agents).map(check).buffer_unordered(BACKEND_CHECKS_MAX);
+    let all = async {
+        while let Some((name, answer)) = checks.next().await {
+            unanswered.retain(|waiting| **waiting != name);
+            problems.extend(answer.err().map(|problem| (name, problem)));
+        }
+    };
+    if timeout(BACKEND_CHECK_TIMEOUT, all).await.is_err() {
+        let late = format!("not checked within {} s", BACKEND_CHECK_TIMEOUT.as_secs());
+        let late = |name: &String| (name.clone(), Problem::Passing(late.clone()));
+        problems.extend(unanswered.into_iter().map(late));
+    }
+    problems.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let is_mistake = |(_, problem): &(String, Problem)| matches!(problem, Problem::Mistake(_));
+    if problems.iter().any(is_mistake) { Err(ServerError::Unfit(problems)) } else { Ok(problems) }
+}
+
+fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
+    let backend: Arc<dyn Backend> = match &profile.backend {
+        BackendConfig::Local(settings) => Arc::new(backend::local::Local::new(settings.clone())?),
+        BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
+        BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
+    };
+    profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
+    let mut profile = profile.clone();
+    profile.settings.clips = clips::load(&profile)?;
+    Ok(LiveAgent { profile, backend, turn_judge: None })
+}
+
+/// The turn models at work, each file loaded once however many agents use it.
+struct TurnJudges {
+    runtime: PathBuf,
+    by_file: BTreeMap<PathBuf, TurnJudge>,
+}
+
+impl TurnJudges {
+    fn new(runtime_dir: &Path) -> Self {
+        Self { runtime: runtime_dir.join("libonnxruntime.so"), by_file: BTreeMap::new() }
+    }
+
+    /// That of an agent, if it has one.
+    fn of(&mut self, name: &str, profile: &AgentProfile) -> Result<Option<TurnJudge>, ServerError> {
+        let Some(file) = &profile.turn_model else { return Ok(None) };
+        if let Some(judge) = self.by_file.get(file) {
+            return Ok(Some(judge.clone()));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let copies = (cores / 2).clamp(1, TURN_JUDGES_MAX);
+        let models: Result<Vec<_>, _> =
+            (0..copies).map(|_| SmartTurn::load(&self.runtime, file)).collect();
+        let of_agent =
+            |source| ServerError::TurnModel { agent: name.to_owned(), source: Box::new(source) };
+        let judge = TurnJudge::start(models.map_err(of_agent)?).map_err(ServerError::Threads)?;
+        self.by_file.insert(file.clone(), judge.clone());
+        Ok(Some(judge))
+    }
+}
