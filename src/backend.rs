@@ -6,6 +6,7 @@
 
 pub mod echo;
 pub mod local;
+pub mod nova_sonic;
 pub mod scripted;
 mod session;
 pub(crate) mod wav;

@@ -202,6 +202,21 @@ pub const DATAGRAM_BYTES_MAX: usize = 2_048;
 
 /// Characters of one text of the service that are kept to tell an operator. The rest is cut off.
 pub const FAULT_TEXT_CHARS_MAX: usize = 300;
+/// Units that wait to be sent on one connection: 8 s of audio. At the limit the service has stopped reading,
+/// and the conversation is told so with a value.
+pub const NOVA_UNITS_MAX: usize = 256;
+/// Reports of a call's connections that wait for its session. At the limit a connection is not read.
+pub const NOVA_REPORTS_MAX: usize = 64;
+/// How long TCP and TLS may take. The SDK's own 3.1 s are short for a busy line.
+pub const NOVA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection that we have ended is read on, for what the service still says of it.
+pub const NOVA_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the check of an agent may take, from the first file read to the service's answer.
+pub const NOVA_CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// How long a connection without requests stays warm; the client library forgets it after 90 s.
+pub const NOVA_WARM_EVERY: Duration = Duration::from_secs(60);
+/// Between the pieces of silence that a waiting conversation is sent; the service ends it after 55 s.
+pub const NOVA_WARM_FEED: Duration = Duration::from_secs(10);
 
 // ==== Sockets ====
 
@@ -405,6 +420,10 @@ const _: () = assert!(PRE_ROLL_MS <= HELD_MS_MAX, "the pre-roll lives in the hel
 const _: () = assert!(
     BACKEND_INPUT_MAX as u32 * FRAME_MS > HELD_MS_MAX,
     "releasing the held audio at once must fit the backend's queue"
+);
+const _: () = assert!(
+    NOVA_CHECK_TIMEOUT.as_millis() < BACKEND_CHECK_TIMEOUT.as_millis(),
+    "a check that runs out of time must have the time to say so"
 );
 const _: () = assert!(
     2 * BACKEND_BLOCK_SAMPLES_MAX + 64 <= FLIGHT_RECORD_BYTES_MAX,
