@@ -15,8 +15,10 @@
 mod consent;
 pub mod desk;
 mod json;
+pub mod runner;
 pub mod spec;
 pub mod toolbox;
+pub mod webhook;
 
 pub use desk::{Desk, DeskAct, DeskStats, Outcome, ToolDone, ToolRun};
 pub use spec::{Builtin, Confirm, Executor, Filler, Job, Secret, ToolSpec, WebhookSettings};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::consent::placeholders;
 use super::json::{self, JsonError, clip};
-use super::spec::{Confirm, Executor, Filler, Job, ToolSpec};
+use super::spec::{Confirm, Filler, ToolSpec};
 use crate::limits::{
     TOOL_ARGUMENTS_BYTES_MAX, TOOL_CONSENT_PHRASE_CHARS_MAX, TOOL_CONSENT_PHRASES_MAX,
     TOOL_DESCRIPTION_CHARS_MAX, TOOL_ENCODINGS_MAX, TOOL_ERROR_CHARS_MAX, TOOL_JSON_DEPTH_MAX,
@@ -145,12 +145,6 @@ fn check_plain_fields(spec: &ToolSpec, refuse: &mut impl FnMut(&'static str, Str
     }
     if let Err(problem) = check_length(&spec.description, TOOL_DESCRIPTION_CHARS_MAX) {
         refuse("description", problem);
-    }
-    if let Executor::Server(Job::Webhook(webhook)) = &spec.executor
-        && !["http://", "https://"].iter().any(|scheme| webhook.url.starts_with(scheme))
-    {
-        let shown = clip(&webhook.url, 40);
-        refuse("webhook", format!("expected http:// or https://, received `{shown}`"));
     }
     if let Some(Filler { after, text }) = &spec.filler {
         if let Err(problem) = check_length(text, TOOL_SAYING_CHARS_MAX) {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::tools::{Builtin, WebhookSettings};
+use crate::tools::{Builtin, Executor, Job};
 
 fn echo() -> ToolSpec {
     ToolSpec::new("echo", "Says it back.", Executor::Server(Job::Builtin(Builtin::Echo)))
@@ -49,7 +49,6 @@ fn every_refusal_names_the_tool_the_field_the_limit_and_what_was_received() {
         let filler = Filler { after: Duration::from_millis(after), text: text.to_owned() };
         ToolSpec { filler: Some(filler), ..echo() }
     };
-    let webhook = WebhookSettings { url: "ftp://a".to_owned(), secret: None };
     let named = |name: String| ToolSpec { name, ..echo() };
     let rows = [
         (named(String::new()), "tool ``: name: expected 1 to 64 characters, received 0"),
@@ -58,10 +57,6 @@ fn every_refusal_names_the_tool_the_field_the_limit_and_what_was_received() {
         (
             ToolSpec { description: " ".to_owned(), ..echo() },
             "tool `echo`: description: expected 1 to 2000 characters, received 1",
-        ),
-        (
-            ToolSpec { executor: Executor::Server(Job::Webhook(webhook)), ..echo() },
-            "webhook: expected http:// or https://, received `ftp://a`",
         ),
         (
             with_parameters(json!([1])),
