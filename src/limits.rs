@@ -143,6 +143,8 @@ pub const NOVA_ANSWERS_KEPT_MAX: usize = 8;
 pub const NOVA_LEAVING_MAX: usize = 4;
 /// Events sent to a connection as one unit, at most, when what it missed is sent again: a second and a half.
 pub const NOVA_UNIT_EVENTS_MAX: usize = 48;
+/// Characters of an event's outline in a log.
+pub const NOVA_OUTLINE_CHARS_MAX: usize = 200;
 /// Texts that wait for a connection. One more is refused.
 pub const NOVA_TEXTS_WAITING_MAX: usize = 8;
 

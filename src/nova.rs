@@ -11,6 +11,7 @@ pub mod fault;
 pub mod feed;
 pub mod history;
 pub mod names;
+pub mod outline;
 pub mod request;
 pub mod settings;
 pub mod usage;

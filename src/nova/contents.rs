@@ -252,7 +252,8 @@ impl Content {
             Voice::User => [words(Said::UserText), None],
             Voice::Agent if is_marker(text) => [Some(Said::Interrupted), None],
             Voice::Agent => {
-                let is_news = is_interrupted && !self.is_marker;
+                // What was spoken of an interrupted answer comes seconds later, when another may sound.
+                let is_news = is_interrupted && !self.is_marker && text.is_empty();
                 [words(Said::Spoken), is_news.then_some(Said::Interrupted)]
             }
             Voice::Nobody => [None, None],

@@ -306,6 +306,11 @@ impl Conversation {
         self.is_over && self.made.is_empty()
     }
 
+    /// Nothing further will be opened.
+    pub const fn is_hung_up(&self) -> bool {
+        self.is_over
+    }
+
     /// What was counted so far.
     pub const fn stats(&self) -> NovaStats {
         self.stats

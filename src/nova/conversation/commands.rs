@@ -20,10 +20,12 @@ impl Conversation {
                     Some(words) => filled(&instructions.say, words),
                     None => instructions.greet.clone(),
                 };
+                self.history.note(&text);
                 self.ask_by_text(now, generation, text);
             }
             BackendCommand::Say { generation, text } => {
                 let text = filled(&instructions.say, &text);
+                self.history.note(&text);
                 self.ask_by_text(now, generation, text);
             }
             BackendCommand::UserText { turn, generation, text } => {

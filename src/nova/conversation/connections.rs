@@ -205,12 +205,14 @@ impl Conversation {
     fn send_beginning(&mut self) {
         let mut messages = self.history.for_connection(&self.setup.settings.history);
         // What is to be answered is said again, not remembered.
-        if let (Some(text), Some(last)) = (&self.unanswered, messages.last_mut())
-            && last.speaker == Speaker::User
-            && let Some(before) = last.text.strip_suffix(text.as_str())
-        {
-            last.text.truncate(before.trim_end().len());
-            messages.pop_if(|last| last.text.is_empty());
+        for text in self.texts.iter().rev().chain(&self.unanswered) {
+            if let Some(last) = messages.last_mut()
+                && last.speaker == Speaker::User
+                && let Some(before) = last.text.strip_suffix(text.as_str())
+            {
+                last.text.truncate(before.trim_end().len());
+                messages.pop_if(|last| last.text.is_empty());
+            }
         }
         let Some(live) = &mut self.connections.live else { return };
         live.had_history = !messages.is_empty();

@@ -104,8 +104,8 @@ impl Conversation {
         if self.connections.next.as_ref().is_some_and(|next| next.opened.is_some()) {
             return self.hand_over_if_quiet(now);
         }
-        let attempt = self.connections.attempts - u32::from(remedy != Remedy::BackOff);
-        let delay = fault::delay(attempt.min(16), self.connections.whim());
+        let attempt = self.connections.attempts + u32::from(remedy == Remedy::BackOff);
+        let delay = fault::delay(attempt, self.connections.whim());
         match delay {
             Duration::ZERO => self.open_next(now),
             delay => self.timers.arm(Watch::Retry, now + delay),
