@@ -1,0 +1,5 @@
+//! The simulator over the real wire: every test is a client with the real AWS SDK.
+
+mod opening;
+mod support;
+mod turns;
