@@ -19,6 +19,7 @@ mod phones;
 mod pocketsphinx;
 mod sentences;
 mod talk;
+mod transcriber;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ use crate::limits::WIDEBAND_HZ;
 
 pub use self::flite::Voice;
 pub use self::model::LlmSettings;
+pub use self::transcriber::{Transcriber, transcriber};
 
 /// What can be set of the local backend.
 #[derive(Clone, Debug, PartialEq)]
