@@ -6,7 +6,7 @@ mod text;
 use std::time::Duration;
 
 pub use self::schedule::{Schedule, ScheduledFaults};
-pub use self::text::{FaultSyntax, fault_names};
+pub use self::text::{FaultSyntax, duration, fault_names};
 
 /// Something that goes wrong at certain times.
 #[derive(Clone, Debug, PartialEq)]

@@ -179,7 +179,9 @@ impl Mind {
         };
         let is_business = self.unconfirmed.is_some()
             || !tools::calls_for(text, &self.tools, self.calls_in_parallel).is_empty();
-        if is_business {
+        // Someone who types numbers and nothing else asks for them.
+        let is_typed = !text.contains(char::is_alphabetic) && text.contains(char::is_numeric);
+        if is_business || is_typed {
             return self.answer(text);
         }
         if let Some(rest) = self.unsaid(words) {
@@ -201,7 +203,9 @@ impl Mind {
         let asked = latest.next().filter(|message| message.is_users)?;
         let number = Word::all_in(&asked.text).into_iter().find_map(Word::as_number)?;
         let answer = count::answer(number, words);
-        count::rest(&answer, &Word::all_in(&said.text)).map(<[Word]>::to_vec)
+        let said = Word::all_in(&said.text);
+        let rest = count::rest(&answer, &said).filter(|_| !said.is_empty())?;
+        Some(rest.to_vec())
     }
 }
 

@@ -76,10 +76,17 @@ pub struct Sighting {
     pub stream: u64,
     /// Whether a client sent it.
     pub is_request: bool,
-    /// Its name.
+    /// Its name. [`Sighting::OPENED`] and [`Sighting::ENDED`] are no events, and tell what they say.
     pub name: String,
     /// Bytes of PCM in it.
     pub audio_bytes: usize,
+}
+
+impl Sighting {
+    /// A client's request for a stream was accepted; its headers are still withheld.
+    pub const OPENED: &str = "(opened)";
+    /// The stream is gone.
+    pub const ENDED: &str = "(ended)";
 }
 
 /// What all streams share.
@@ -119,9 +126,14 @@ impl Sim {
             .local_addr()
             .map_err(|error| StartError(format!("the socket has no address: {error}")))?;
         let (tls, ca_pem) = tls(addr)?;
+        let wanted = settings.clone();
+        let engines = tokio::task::spawn_blocking(move || Engines::load(&wanted))
+            .await
+            .map_err(|error| StartError(format!("the speech engines failed: {error}")))?
+            .map_err(StartError)?;
         let shared = Arc::new(Shared {
             signer: Signer::new(&settings.key_id, &settings.secret, &settings.region),
-            engines: Arc::new(Engines::default()),
+            engines: Arc::new(engines),
             started: Instant::now(),
             schedule: Mutex::new(Schedule::new(&settings.faults)),
             counts: Mutex::new(Counts::default()),
@@ -253,7 +265,9 @@ impl Shared {
         }
         let seed = self.settings.seed.wrapping_add(stream.wrapping_mul(0x9e37_79b9));
         let session = Session::new(Arc::clone(&self.settings), faults, seed).for_model(model_id);
-        Ok((Seat { shared: Arc::clone(self), stream }, session))
+        let seat = Seat { shared: Arc::clone(self), stream };
+        seat.saw(Instant::now(), true, Sighting::OPENED.to_owned(), 0);
+        Ok((seat, session))
     }
 
     fn deal(&self) -> Result<ScheduledFaults, Barred> {
@@ -267,11 +281,6 @@ impl Shared {
             Some(OpeningFault::Close) => Err(Barred::Close),
         }
     }
-
-    fn saw(&self, sighting: Sighting) {
-        // Without a watcher it goes nowhere.
-        let _ = self.sightings.send(sighting);
-    }
 }
 
 impl Seat {
@@ -282,28 +291,36 @@ impl Seat {
     pub(crate) fn saw_request(&self, at: Instant, seen: EventSeen) {
         let EventSeen { name, audio_bytes } = seen;
         *self.shared.counts().requests.entry(name.clone()).or_default() += 1;
-        self.shared.saw(Sighting { at, stream: self.stream, is_request: true, name, audio_bytes });
+        self.saw(at, true, name, audio_bytes);
     }
 
     pub(crate) fn saw_reply(&self, json: &[u8]) {
         let name = name_in(json).unwrap_or("(garbage)").to_owned();
         let audio_bytes = if name == "audioOutput" { audio_bytes_in(json) } else { 0 };
         *self.shared.counts().replies.entry(name.clone()).or_default() += 1;
-        let at = Instant::now();
-        self.shared.saw(Sighting { at, stream: self.stream, is_request: false, name, audio_bytes });
+        self.saw(Instant::now(), false, name, audio_bytes);
     }
 
+    /// The client did something wrong, and its stream ends.
     pub(crate) fn saw_violation(&self, problem: &str) {
+        tracing::warn!(stream = self.stream, problem, "a client was refused");
         let mut counts = self.shared.counts();
         if counts.protocol_errors.len() < PROTOCOL_ERRORS_MAX {
             counts.protocol_errors.push(format!("stream {}: {problem}", self.stream));
         }
+    }
+
+    fn saw(&self, at: Instant, is_request: bool, name: String, audio_bytes: usize) {
+        let sighting = Sighting { at, stream: self.stream, is_request, name, audio_bytes };
+        // Without a watcher it goes nowhere.
+        let _ = self.shared.sightings.send(sighting);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.shared.counts().streams_open -= 1;
+        self.saw(Instant::now(), true, Sighting::ENDED.to_owned(), 0);
     }
 }
 

@@ -81,6 +81,18 @@ impl BargeIn {
         Self::Repeated,
     ];
 
+    /// Each by the name that the command line knows it by.
+    pub const NAMES: [(&str, Self); 8] = [
+        ("speech-start", Self::SpeechStart),
+        ("marker", Self::Marker),
+        ("end-turn-marker", Self::EndTurnThenMarker),
+        ("audio-interrupted", Self::AudioInterrupted),
+        ("all", Self::All),
+        ("late-audio", Self::LateAudio),
+        ("repeated", Self::Repeated),
+        ("rotate", Self::Rotate),
+    ];
+
     /// The shape of interruption number `index`.
     pub(crate) fn shape(self, index: usize) -> Self {
         if self == Self::Rotate { Self::SHAPES[index % Self::SHAPES.len()] } else { self }

@@ -316,8 +316,8 @@ fn ordinal(text: &str) -> Result<u64, FaultSyntax> {
     }
 }
 
-/// `12s`, `1.5s` or `300ms`.
-pub(crate) fn duration(text: &str) -> Result<Duration, FaultSyntax> {
+/// Reads a time: `12s`, `1.5s`, `300ms`, or a number of seconds.
+pub fn duration(text: &str) -> Result<Duration, FaultSyntax> {
     let seconds = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(ms), _) => ms.parse().map(|ms: f64| ms / 1_000.0),
         (None, Some(seconds)) => seconds.parse(),

@@ -135,11 +135,6 @@ impl Order {
         self.history.last.is_some()
     }
 
-    /// Whether the prompt has ended, after which only the session's end may come.
-    pub(crate) fn is_over(&self) -> bool {
-        self.stage >= Stage::PromptEnded
-    }
-
     pub(crate) fn step(&mut self, request: Request) -> Result<Meaning, Violation> {
         match request {
             Request::SessionStart { endpointing } => {
@@ -333,6 +328,3 @@ impl Order {
         Ok(Meaning::PromptEnded)
     }
 }
-
-#[cfg(test)]
-mod tests;

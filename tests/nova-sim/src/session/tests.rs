@@ -14,6 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::faults::StreamFault;
 use crate::tones::{Word, encode};
 
 /// A client that talks to a session at its pace.
@@ -107,7 +108,8 @@ impl Caller {
         let mut lines: Vec<String> = Vec::new();
         for (_, event) in self.events() {
             let line = line_of(&event, &mut stages);
-            if !line.is_empty() && !(line == "audio" && lines.last() == Some(&line)) {
+            let is_more_audio = line == "audio" && lines.last() == Some(&line);
+            if !line.is_empty() && !is_more_audio {
                 lines.push(line);
             }
         }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use antiphon_nova_sim::faults::FaultRule;
+use antiphon_nova_sim::settings::MindKind;
 use antiphon_nova_sim::tones::{Word, encode};
-use antiphon_nova_sim::{Sim, SimHandle, SimSettings};
+use antiphon_nova_sim::{Sighting, Sim, SimHandle, SimSettings};
 use aws_credential_types::Credentials;
-use aws_sdk_bedrockruntime::config::{BehaviorVersion, Config, Region, SharedHttpClient};
+use aws_sdk_bedrockruntime::config::{BehaviorVersion, Builder, Config, Region, SharedHttpClient};
 use aws_sdk_bedrockruntime::error::SdkError;
 use aws_sdk_bedrockruntime::operation::invoke_model_with_bidirectional_stream::{
     InvokeModelWithBidirectionalStreamError as OpenError,
@@ -30,7 +31,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
 pub(crate) const MODEL: &str = "amazon.nova-2-sonic-v1:0";
@@ -47,9 +48,10 @@ pub(crate) async fn sim(faults: &[&str]) -> SimHandle {
     start(SimSettings { faults, ..hurried() }).await
 }
 
-/// Tones, with delays that suit a test.
+/// Tones, with delays and answers that suit a test.
 pub(crate) fn hurried() -> SimSettings {
     SimSettings {
+        mind: MindKind::Count { words: 3, words_per_sentence: 2 },
         answer: Duration::from_millis(20),
         final_delay: Duration::from_millis(30),
         ..SimSettings::tones()
@@ -76,13 +78,24 @@ impl Client {
     }
 
     pub(crate) fn with(sim: &SimHandle, key_id: &str, secret: &str) -> Self {
+        Self::configured(sim, key_id, secret, |config| config)
+    }
+
+    /// With a configuration that is changed at last.
+    pub(crate) fn configured(
+        sim: &SimHandle,
+        key_id: &str,
+        secret: &str,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let credentials = Credentials::new(key_id, secret, None, None, "test");
         let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
             .endpoint_url(sim.endpoint_url())
             .credentials_provider(credentials)
-            .auth_scheme_preference([AuthSchemeId::from("sigv4")])
+            .auth_scheme_preference([AuthSchemeId::from("sigv4")]);
+        let config = change(config)
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
             .http_client(http_client(sim.ca_pem()));
         Self { sdk: aws_sdk_bedrockruntime::Client::from_conf(config.build()) }
     }
@@ -93,10 +106,20 @@ impl Client {
 
     /// Opens a stream that is sent these events first.
     pub(crate) async fn open(&self, model: &str, first: Vec<Value>) -> Result<Talk, OpenFailure> {
-        let (events, queued) = mpsc::channel(256);
+        let (events, opening) = self.begin(model);
         for event in first {
             events.try_send(event).expect("room for the first events");
         }
+        timeout(PATIENCE, opening).await.expect("an answer")
+    }
+
+    /// Where events go, and the opening of the stream that carries them.
+    pub(crate) fn begin(
+        &self,
+        model: &str,
+    ) -> (mpsc::Sender<Value>, impl Future<Output = Result<Talk, OpenFailure>> + Send + 'static)
+    {
+        let (events, queued) = mpsc::channel(256);
         let body = stream::unfold(queued, |mut queued| async {
             let event: Value = queued.recv().await?;
             let bytes = Blob::new(event.to_string());
@@ -106,8 +129,12 @@ impl Client {
         .fuse();
         let call = self.sdk.invoke_model_with_bidirectional_stream().model_id(model);
         let opening = call.body(body.into()).send();
-        let Opened { body, .. } = timeout(PATIENCE, opening).await.expect("an answer")?;
-        Ok(Talk { events, body })
+        let sender = events.clone();
+        let opening = async move {
+            let Opened { body, .. } = opening.await?;
+            Ok(Talk { events: sender, body })
+        };
+        (events, opening)
     }
 
     /// Opens a stream and its audio block.
@@ -293,7 +320,13 @@ pub(crate) fn is_turn_end(event: &Value) -> bool {
     end["type"] == "AUDIO" && end["stopReason"] == "END_TURN"
 }
 
-/// Why a stream failed, in all the detail there is.
-pub(crate) fn told(error: &StreamFailure) -> String {
-    format!("{error:?}")
+/// Waits until the simulator has seen this.
+pub(crate) async fn seen(sightings: &mut broadcast::Receiver<Sighting>, name: &str) -> Sighting {
+    loop {
+        let sighting = timeout(PATIENCE, sightings.recv()).await.expect("a sighting");
+        let sighting = sighting.expect("none is missed");
+        if sighting.name == name {
+            return sighting;
+        }
+    }
 }
