@@ -74,6 +74,9 @@ pub struct Abilities {
     pub transcribes: bool,
     /// It speaks a text that it is given ([`BackendCommand::Say`](crate::call::event::BackendCommand::Say)).
     pub says: bool,
+    /// It speaks first, before the user has said anything
+    /// ([`BackendCommand::Greet`](crate::call::event::BackendCommand::Greet)).
+    pub greets: bool,
     /// It can say that the user's turn is over.
     pub ends_turns: bool,
 }

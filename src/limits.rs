@@ -200,26 +200,6 @@ pub const CLIENT_MESSAGES_HELD_MAX: usize = 50;
 /// an Ethernet frame; a longer one is dropped (UDP) or ends the connection (TCP).
 pub const DATAGRAM_BYTES_MAX: usize = 2_048;
 
-// ==== Nova Sonic ====
-
-/// Characters of one text of the service that are kept to tell an operator. The rest is cut off.
-pub const FAULT_TEXT_CHARS_MAX: usize = 300;
-/// Units that wait to be sent on one connection: 8 s of audio. At the limit the service has stopped reading,
-/// and the conversation is told so with a value.
-pub const NOVA_UNITS_MAX: usize = 256;
-/// Reports of a call's connections that wait for its session. At the limit a connection is not read.
-pub const NOVA_REPORTS_MAX: usize = 64;
-/// How long TCP and TLS may take. The SDK's own 3.1 s are short for a busy line.
-pub const NOVA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection that we have ended is read on, for what the service still says of it.
-pub const NOVA_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the check of an agent may take, from the first file read to the service's answer.
-pub const NOVA_CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
-/// How long a connection without requests stays warm; the client library forgets it after 90 s.
-pub const NOVA_WARM_EVERY: Duration = Duration::from_secs(60);
-/// Between the pieces of silence that a waiting conversation is sent; the service ends it after 55 s.
-pub const NOVA_WARM_FEED: Duration = Duration::from_secs(10);
-
 // ==== Sockets ====
 
 /// The receive buffer asked for on the UDP socket, in bytes: half a second of 1 000 calls.
@@ -242,6 +222,25 @@ pub const HOST_ADDRESSES_MAX: usize = 8;
 
 // ==== Nova Sonic ====
 
+/// Characters of one text of the service that are kept to tell an operator. The rest is cut off.
+pub const FAULT_TEXT_CHARS_MAX: usize = 300;
+/// Units that wait to be sent on one connection: 8 s of audio. At the limit the service has stopped reading,
+/// and the conversation is told so with a value.
+pub const NOVA_UNITS_MAX: usize = 256;
+/// Reports of a call's connections that wait for its session. At the limit a connection is not read.
+pub const NOVA_REPORTS_MAX: usize = 64;
+/// How long TCP and TLS may take. The SDK's own 3.1 s are short for a busy line.
+pub const NOVA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection that we have ended is read on, for what the service still says of it.
+pub const NOVA_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the check of an agent may take, from the first file read to the service's answer.
+pub const NOVA_CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// How long a connection without requests stays warm; the client library forgets it after 90 s.
+pub const NOVA_WARM_EVERY: Duration = Duration::from_secs(60);
+/// Between the pieces of silence that a waiting conversation is sent; the service ends it after 55 s.
+pub const NOVA_WARM_FEED: Duration = Duration::from_secs(10);
+/// Between attempts to open a waiting conversation where somebody must change something first.
+pub const NOVA_WARM_RETRY: Duration = Duration::from_secs(60);
 /// Bytes of one `textInput`; longer texts are sent in pieces, which the service joins. Single ones of
 /// 32 KB were refused.
 pub const NOVA_TEXT_INPUT_BYTES_MAX: usize = 4_000;

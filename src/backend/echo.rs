@@ -50,7 +50,13 @@ impl Backend for Echo {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { speculates: true, transcribes: false, says: false, ends_turns: false }
+        Abilities {
+            speculates: true,
+            transcribes: false,
+            says: false,
+            greets: true,
+            ends_turns: false,
+        }
     }
 
     fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {

@@ -149,7 +149,13 @@ impl Backend for Local {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { speculates: true, transcribes: true, says: true, ends_turns: false }
+        Abilities {
+            speculates: true,
+            transcribes: true,
+            says: true,
+            greets: true,
+            ends_turns: false,
+        }
     }
 
     fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
@@ -30,6 +30,7 @@ pub struct Account {
     connections: Vec<Connection>,
     /// Which connection is next.
     turn: AtomicUsize,
+    is_kept_warm: AtomicBool,
 }
 
 /// A client with a connection of its own.
@@ -110,6 +111,7 @@ impl Account {
             connections: (0..settings.warm.connections.max(1)).map(connection).collect(),
             budget: Budget::new(settings.sessions_max, settings.renewal_spare),
             turn: AtomicUsize::new(0),
+            is_kept_warm: AtomicBool::new(settings.warm.connections == 0),
             region,
             endpoint,
             credentials,
@@ -145,9 +147,12 @@ impl Account {
         &connection.client
     }
 
-    /// Opens every connection and keeps it open, as long as somebody has the account. Must be called inside
-    /// a tokio runtime.
+    /// Opens every connection and keeps it open as long as somebody has the account, if the settings want
+    /// that. Must be called inside a tokio runtime; a second time it does nothing.
     pub fn keep_warm(self: &Arc<Self>) {
+        if self.is_kept_warm.swap(true, Ordering::Relaxed) {
+            return;
+        }
         for index in 0..self.connections.len() {
             tokio::spawn(keep_warm(Arc::downgrade(self), index));
         }

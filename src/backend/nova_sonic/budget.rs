@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
 use crate::backend::Busy;
 
@@ -28,7 +28,6 @@ pub struct Seat {
 pub struct WarmSeat {
     places: Arc<Mutex<Places>>,
     number: u64,
-    taken_away: oneshot::Receiver<()>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +42,8 @@ struct Places {
     calls_max: usize,
     calls: usize,
     spares: usize,
-    /// The oldest first.
-    warm: Vec<(u64, oneshot::Sender<()>)>,
+    /// Those of warm conversations, and who must know when one is taken away; the oldest first.
+    warm: Vec<(u64, Arc<Notify>)>,
     warm_ever: u64,
 }
 
@@ -83,17 +82,17 @@ impl Budget {
         })
     }
 
-    /// A place for a conversation that waits for a caller; `None` if calls could need it now.
-    pub fn warm(&self) -> Option<WarmSeat> {
+    /// A place for a conversation that waits for a caller; `None` if calls could need it now. `lost` is
+    /// notified when it is taken away.
+    pub fn warm(&self, lost: &Arc<Notify>) -> Option<WarmSeat> {
         let mut places = lock(&self.places);
         if places.calls + places.warm.len() >= places.calls_max || places.is_full() {
             return None;
         }
-        let (take_away, taken_away) = oneshot::channel();
         places.warm_ever += 1;
         let number = places.warm_ever;
-        places.warm.push((number, take_away));
-        Some(WarmSeat { places: Arc::clone(&self.places), number, taken_away })
+        places.warm.push((number, Arc::clone(lost)));
+        Some(WarmSeat { places: Arc::clone(&self.places), number })
     }
 
     fn taken(&self, kind: Kind) -> Seat {
@@ -102,10 +101,9 @@ impl Budget {
 }
 
 impl WarmSeat {
-    /// Resolves when the place was taken away: the conversation must end at once.
-    pub async fn taken_away(&mut self) {
-        // The sender is kept until then.
-        let _taken = (&mut self.taken_away).await;
+    /// Whether the place was taken away: the conversation must end at once.
+    pub fn is_lost(&self) -> bool {
+        lock(&self.places).warm.iter().all(|(number, _)| *number != self.number)
     }
 
     /// Makes it the place of a call; `None` if it was taken away.
@@ -134,9 +132,8 @@ impl Places {
         if self.warm.is_empty() {
             return false;
         }
-        let (_, take_away) = self.warm.remove(0);
-        // An error means that whoever had it is just giving it back.
-        let _given_back = take_away.send(());
+        let (_, lost) = self.warm.remove(0);
+        lost.notify_one();
         true
     }
 

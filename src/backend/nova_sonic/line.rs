@@ -33,9 +33,7 @@ use super::budget::Seat;
 use super::errors;
 use crate::limits::{NOVA_CLOSE_TIMEOUT, NOVA_UNITS_MAX};
 use crate::nova::fault::{Fault, Silence};
-
-/// JSON texts of events that must follow each other with nothing in between.
-pub type Unit = Vec<Vec<u8>>;
+use crate::nova::request::Unit;
 
 /// How an agent's lines are opened.
 #[derive(Clone, Debug)]
@@ -177,6 +175,16 @@ impl Stream for Body {
     }
 }
 
+/// Why a line is not needed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Released {
+    Aborted,
+    /// By its owner, with or without a last unit.
+    Dropped,
+    /// Whoever listened is gone, and the owner has forgotten it.
+    Unheard,
+}
+
 /// Who reads a stream.
 #[derive(Debug)]
 struct Task {
@@ -192,8 +200,12 @@ impl Task {
     async fn run(mut self, dial: Dial, body: Body, running: oneshot::Sender<Infallible>) {
         let mut running = Some(running);
         let fault = self.live(&dial, body, &mut running).await;
-        // Both halves are gone before anybody is told.
+        // Both halves are gone before anybody is told, and whoever takes it over now is refused.
         drop(running);
+        self.orders.close();
+        while let Ok(order) = self.orders.try_recv() {
+            self.obey(order);
+        }
         if !self.is_aborted {
             self.report(|line| LineReport::Ended { line, fault }).await;
         }
@@ -209,7 +221,7 @@ impl Task {
         let began = Instant::now();
         let opened = tokio::select! {
             biased;
-            () = self.released() => return Fault::Ended,
+            _released = self.released() => return Fault::Ended,
             opened = open(dial, body) => opened,
         };
         let (mut accepted, credentials_last) = match opened {
@@ -223,13 +235,12 @@ impl Task {
             let deadline = leave_at.unwrap_or(began);
             let received = tokio::select! {
                 biased;
-                () = self.released(), if leave_at.is_none() => {
-                    if self.is_aborted {
-                        return Fault::Ended;
-                    }
-                    if self.reports.is_closed() {
-                        // Nobody will close the line if its owner forgot it.
-                        *running = None;
+                released = self.released(), if leave_at.is_none() => {
+                    match released {
+                        Released::Aborted => return Fault::Ended,
+                        // What is queued is still sent, then the body ends by itself.
+                        Released::Dropped => {}
+                        Released::Unheard => *running = None,
                     }
                     leave_at = Some(Instant::now() + NOVA_CLOSE_TIMEOUT);
                     continue;
@@ -250,19 +261,19 @@ impl Task {
         }
     }
 
-    /// Obeys orders until the line is aborted, dropped, or nobody listens to it any more. Dropping the
-    /// future before it is ready loses nothing.
-    async fn released(&mut self) {
+    /// Obeys orders until the line is given up. Dropping the future before it is ready loses nothing.
+    async fn released(&mut self) -> Released {
         while !self.is_aborted {
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
                     Some(order) => self.obey(order),
-                    None => return,
+                    None => return Released::Dropped,
                 },
-                () = self.reports.closed() => return,
+                () = self.reports.closed() => return Released::Unheard,
             }
         }
+        Released::Aborted
     }
 
     fn obey(&mut self, order: Order) {

@@ -71,7 +71,13 @@ fn interruptions_that_contradict_themselves_are_refused() {
 fn counting_words_needs_a_backend_that_hears_them() {
     let words = agent("{backend: echo, interruption: {policy: words, words: 2}}");
     let words = words.expect("what the backend can do is known only later");
-    let deaf = Abilities { speculates: true, transcribes: false, says: false, ends_turns: false };
+    let deaf = Abilities {
+        speculates: true,
+        transcribes: false,
+        says: false,
+        greets: true,
+        ends_turns: false,
+    };
     let problem = words.check(deaf).expect_err("an echo has no words");
     assert!(problem.contains("interruption.policy") && problem.contains("echo"), "{problem}");
     assert!(words.check(Abilities { transcribes: true, ..deaf }).is_ok());

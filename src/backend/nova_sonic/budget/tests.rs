@@ -1,13 +1,8 @@
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::*;
-
-fn is_taken_away(seat: &mut WarmSeat) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    pin!(seat.taken_away()).poll(&mut context) == Poll::Ready(())
-}
 
 #[test]
 fn calls_leave_places_for_renewals() {
@@ -43,35 +38,37 @@ fn there_is_a_place_for_a_call_whatever_is_kept_back() {
     assert!(Budget::new(1, 5).seat().is_ok());
 }
 
-#[test]
-fn warm_conversations_give_way_to_calls_the_oldest_first() {
-    let budget = Budget::new(4, 1);
-    let mut warm: Vec<WarmSeat> = (0..3).map(|_| budget.warm().expect("there is room")).collect();
-    assert!(budget.warm().is_none(), "the fourth place is kept for renewals");
-    assert!(!warm.iter_mut().any(is_taken_away));
+#[tokio::test]
+async fn warm_conversations_give_way_to_calls_the_oldest_first() {
+    let (budget, lost) = (Budget::new(4, 1), Arc::new(Notify::new()));
+    let warm = || budget.warm(&lost);
+    let mut waiting: Vec<WarmSeat> = (0..3).map(|_| warm().expect("there is room")).collect();
+    assert!(warm().is_none(), "the fourth place is kept for renewals");
+    assert!(!waiting.iter().any(WarmSeat::is_lost));
     let call = budget.seat().expect("calls come first");
-    let taken: Vec<bool> = warm.iter_mut().map(is_taken_away).collect();
+    timeout(Duration::from_secs(20), lost.notified()).await.expect("somebody is told");
+    let taken: Vec<bool> = waiting.iter().map(WarmSeat::is_lost).collect();
     assert_eq!(taken, [true, false, false]);
-    assert!(warm.remove(0).into_seat().is_none(), "its place is the call's");
-    assert!(budget.warm().is_none());
+    assert!(waiting.remove(0).into_seat().is_none(), "its place is the call's");
+    assert!(warm().is_none());
     // Giving back what was taken away frees no second place.
     drop(call);
-    assert!(budget.warm().is_some());
+    assert!(warm().is_some());
 }
 
 #[test]
 fn warm_conversations_give_way_to_renewals() {
     let budget = Budget::new(2, 0);
     let _call = budget.seat().expect("there is room");
-    let mut warm = budget.warm().expect("there is room");
+    let warm = budget.warm(&Arc::default()).expect("there is room");
     assert!(budget.spare().is_some());
-    assert!(is_taken_away(&mut warm));
+    assert!(warm.is_lost());
 }
 
 #[test]
 fn a_warm_conversation_becomes_a_call_in_its_own_place() {
     let budget = Budget::new(2, 1);
-    let warm = budget.warm().expect("there is room");
+    let warm = budget.warm(&Arc::default()).expect("there is room");
     let call = warm.into_seat().expect("nobody else wanted it");
     assert!(budget.seat().is_err());
     drop(call);
