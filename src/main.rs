@@ -59,7 +59,7 @@ struct ServeArgs {
     /// An address by which clients reach --udp and --tcp through NAT; may be repeated.
     #[arg(long, value_name = "IP")]
     advertise: Vec<IpAddr>,
-    /// The default agent's backend: local, scripted or echo.
+    /// The default agent's backend: local, scripted, echo or nova_sonic.
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
     /// The script of the scripted backend.

@@ -87,7 +87,7 @@ impl Server {
             public_url: config.http.public_url.clone(),
             limits: Limits::STANDARD,
         };
-        let registry = Arc::new(Registry::new(config)?);
+        let registry = Arc::new(Registry::new(config).await?);
         let doubts = registry.check_backends().await?;
         for (agent, problem) in &doubts {
             tracing::warn!(agent, %problem, "calls to this agent would fail now");
@@ -121,6 +121,12 @@ impl Server {
             },
             BackendConfig::Scripted(settings) => format!("plays {}", settings.script.display()),
             BackendConfig::Echo(_) => "says back what it heard".to_owned(),
+            BackendConfig::NovaSonic(settings) => {
+                let (nova, connection) = (&settings.nova, &settings.connection);
+                let place = connection.endpoint_url.as_ref().or(connection.region.as_ref());
+                let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
+                format!("{}{place}, voice {}", nova.model, nova.voice)
+            }
         };
         let names = config.agents.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let tcp = config.media.tcp.map_or_else(|| "off".to_owned(), |tcp| tcp.to_string());

@@ -4,6 +4,7 @@ mod audio;
 mod backends;
 mod endpoint;
 mod interruption;
+mod nova;
 mod turn;
 mod waiting;
 
@@ -17,6 +18,7 @@ use crate::agent::AgentSettings;
 use crate::backend::Abilities;
 use crate::backend::echo::EchoSettings;
 use crate::backend::local::LocalSettings;
+use crate::backend::nova_sonic::NovaSonicSettings;
 use crate::backend::scripted::ScriptedSettings;
 use crate::call::settings::{EndpointSettings, EndpointStrategy, InterruptionPolicy};
 use crate::yaml::{Errors, Fields, Place};
@@ -25,6 +27,8 @@ pub use self::waiting::{ClipSource, ClipSources};
 
 const PERSONA_CHARS_MAX: usize = 20_000;
 const GREETING_CHARS_MAX: usize = 1_000;
+/// Why no other endpoint strategy goes with it: there is nothing by which it could be told.
+const NOVA_ENDS_TURNS: &str = "Nova Sonic says when a turn is over, by nova_sonic.endpointing; expected the strategy `backend` or none";
 
 /// One agent of the configuration.
 #[derive(Clone, Debug)]
@@ -51,6 +55,7 @@ pub enum BackendConfig {
     Local(LocalSettings),
     Scripted(ScriptedSettings),
     Echo(EchoSettings),
+    NovaSonic(Box<NovaSonicSettings>),
 }
 
 impl BackendConfig {
@@ -60,6 +65,7 @@ impl BackendConfig {
             Self::Local(_) => "local",
             Self::Scripted(_) => "scripted",
             Self::Echo(_) => "echo",
+            Self::NovaSonic(_) => "nova_sonic",
         }
     }
 }
@@ -103,6 +109,12 @@ impl AgentProfile {
                 self.backend.name()
             ));
         }
+        if call.greet && !abilities.greets {
+            return Err(format!(
+                "greeting: this {} backend cannot speak first: expected off",
+                self.backend.name()
+            ));
+        }
         let policy = call.interruption.policy;
         if matches!(policy, InterruptionPolicy::Words(_)) && !abilities.transcribes {
             return Err(format!(
@@ -128,6 +140,24 @@ impl AgentProfile {
             self.settings.call.endpoint = EndpointSettings::silence(silence);
             self.turn_model = None;
         }
+        self.choose_backend(overrides)?;
+        let strategy = &mut self.settings.call.endpoint.strategy;
+        let is_nova = matches!(self.backend, BackendConfig::NovaSonic(_));
+        if is_nova && overrides.silence_ms.is_some() {
+            return Err(format!("--silence-ms: {NOVA_ENDS_TURNS}"));
+        }
+        // The one knows how, the others do not.
+        match *strategy {
+            _ if is_nova => *strategy = EndpointStrategy::Backend,
+            EndpointStrategy::Backend if !matches!(self.backend, BackendConfig::Scripted(_)) => {
+                *strategy = EndpointStrategy::Adaptive;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn choose_backend(&mut self, overrides: &Overrides) -> Result<(), String> {
         let name = match (&overrides.backend, &overrides.script) {
             (Some(name), _) => name.as_str(),
             (None, Some(_)) => "scripted",
@@ -149,9 +179,10 @@ impl AgentProfile {
             (_, None) if is_current => {}
             ("local", None) => self.backend = BackendConfig::Local(LocalSettings::standard()),
             ("echo", None) => self.backend = BackendConfig::Echo(EchoSettings::STANDARD),
+            ("nova_sonic", None) => self.backend = BackendConfig::NovaSonic(Box::default()),
             (unknown, None) => {
                 return Err(format!(
-                    "--backend: expected local, scripted or echo, received `{unknown}`"
+                    "--backend: expected local, scripted, echo or nova_sonic, received `{unknown}`"
                 ));
             }
         }
@@ -166,7 +197,16 @@ pub(super) fn decode(
     environment: &Environment,
 ) -> AgentProfile {
     let mut profile = AgentProfile::built_in();
-    let mut known = vec!["persona", "greeting", "language", "backend", "local", "scripted", "echo"];
+    let mut known = vec![
+        "persona",
+        "greeting",
+        "language",
+        "backend",
+        "local",
+        "scripted",
+        "echo",
+        "nova_sonic",
+    ];
     known.extend(SETTINGS);
     let Some(mut fields) = place.fields(errors, &known) else { return profile };
     if let Some(persona) = fields.string_max("persona", PERSONA_CHARS_MAX) {
@@ -187,10 +227,17 @@ pub(super) fn decode(
         );
         fields.refuse("language", problem);
     }
-    // A script can say anything; the others leave the end of a turn to the call.
-    let ends_turns = matches!(profile.backend, BackendConfig::Scripted(_));
+    let is_nova = matches!(profile.backend, BackendConfig::NovaSonic(_));
+    if is_nova {
+        profile.settings.call.endpoint.strategy = EndpointStrategy::Backend;
+    }
+    // A script can say anything, Nova always does; the others leave the end of a turn to the call.
+    let ends_turns = is_nova || matches!(profile.backend, BackendConfig::Scripted(_));
     let sources = Sources { folder, ends_turns, is_english: is_english(&profile.language) };
     (profile.turn_model, profile.clips) = settings(&mut fields, &mut profile.settings, &sources);
+    if is_nova && profile.settings.call.endpoint.strategy != EndpointStrategy::Backend {
+        fields.refuse("turn", NOVA_ENDS_TURNS);
+    }
     profile
 }
 

@@ -87,7 +87,7 @@ fn overrides_that_do_not_fit_are_refused_with_a_way_out() {
         (Overrides { backend: Some("scripted".into()), ..Overrides::default() }, "--script FILE"),
         (
             Overrides { backend: Some("nova".into()), ..Overrides::default() },
-            "local, scripted or echo",
+            "local, scripted, echo or nova_sonic",
         ),
         (Overrides { silence_ms: Some(20), ..Overrides::default() }, "expected 100 to 5000"),
         (

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 use super::ServerError;
 use super::clips;
+use crate::backend::nova_sonic::NovaSonic;
+use crate::backend::nova_sonic::account::Accounts;
 use crate::backend::{self, Backend, BackendError, Problem};
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::smart_turn::SmartTurn;
@@ -23,11 +25,12 @@ pub(super) struct LiveAgent {
 }
 
 /// Makes every agent ready. All whose backends cannot be built are named.
-pub(super) fn prepare(config: &Config) -> Result<BTreeMap<String, LiveAgent>, ServerError> {
+pub(super) async fn prepare(config: &Config) -> Result<BTreeMap<String, LiveAgent>, ServerError> {
     let mut judges = TurnJudges::new(&config.runtime_dir);
+    let mut accounts = Accounts::default();
     let (mut agents, mut errors) = (BTreeMap::new(), Vec::new());
     for (name, profile) in &config.agents {
-        match live(profile) {
+        match live(profile, &mut accounts).await {
             Ok(agent) => {
                 let turn_judge = judges.of(name, profile)?;
                 agents.insert(name.clone(), LiveAgent { turn_judge, ..agent });
@@ -65,11 +68,15 @@ pub(super) async fn check(
     if problems.iter().any(is_mistake) { Err(ServerError::Unfit(problems)) } else { Ok(problems) }
 }
 
-fn live(profile: &AgentProfile) -> Result<LiveAgent, BackendError> {
+async fn live(profile: &AgentProfile, accounts: &mut Accounts) -> Result<LiveAgent, BackendError> {
     let backend: Arc<dyn Backend> = match &profile.backend {
         BackendConfig::Local(settings) => Arc::new(backend::local::Local::new(settings.clone())?),
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
+        BackendConfig::NovaSonic(settings) => {
+            let account = accounts.of(&settings.connection).await?;
+            Arc::new(NovaSonic::new((**settings).clone(), &profile.persona, account))
+        }
     };
     profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
     let mut profile = profile.clone();

@@ -14,7 +14,9 @@ pub(super) fn load(profile: &AgentProfile) -> Result<Clips, BackendError> {
     let sources = &profile.clips;
     let spoken = match &profile.backend {
         BackendConfig::Local(settings) => settings.clone(),
-        BackendConfig::Scripted(_) | BackendConfig::Echo(_) => LocalSettings::standard(),
+        BackendConfig::Scripted(_) | BackendConfig::Echo(_) | BackendConfig::NovaSonic(_) => {
+            LocalSettings::standard()
+        }
     };
     let own = ClipSource::Text(APOLOGY.to_owned());
     let has_own =

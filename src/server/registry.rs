@@ -69,12 +69,12 @@ impl std::fmt::Debug for Registry {
 }
 
 impl Registry {
-    pub(super) fn new(config: Config) -> Result<Self, ServerError> {
+    pub(super) async fn new(config: Config) -> Result<Self, ServerError> {
         let voice = SileroModel::load(
             &config.runtime_dir.join("libonnxruntime.so"),
             &config.runtime_dir.join("silero_vad.onnx"),
         )?;
-        let agents = agents::prepare(&config)?;
+        let agents = agents::prepare(&config).await?;
         let recordings = config.recordings.as_ref().map(Recordings::prepare).transpose()?;
         let media = &config.media;
         let advertise = match media.advertise.as_slice() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{BackendConfig, Environment, resolve};
+use super::{BackendConfig, Environment, nova, resolve};
 use crate::backend::echo::EchoSettings;
 use crate::backend::local::{LlmSettings, LocalSettings, Voice};
 use crate::backend::scripted::ScriptedSettings;
@@ -19,16 +19,24 @@ pub(super) fn backend(
         Local,
         Scripted,
         Echo,
+        NovaSonic,
     }
-    let kinds = [("local", Kind::Local), ("scripted", Kind::Scripted), ("echo", Kind::Echo)];
+    let kinds = [
+        ("local", Kind::Local),
+        ("scripted", Kind::Scripted),
+        ("echo", Kind::Echo),
+        ("nova_sonic", Kind::NovaSonic),
+    ];
     let kind = fields.choice("backend", &kinds, Kind::Local);
     // Sections of backends that are not in use are decoded too: their mistakes would show later.
     let local = local(fields, folder, environment);
     let script = scripted(fields, folder);
     let echo = echo(fields);
+    let nova_sonic = nova::decode(fields, folder);
     match (kind, script) {
         (Kind::Local, _) => BackendConfig::Local(local),
         (Kind::Echo, _) => BackendConfig::Echo(echo),
+        (Kind::NovaSonic, _) => BackendConfig::NovaSonic(Box::new(nova_sonic)),
         (Kind::Scripted, Some(script)) => BackendConfig::Scripted(ScriptedSettings { script }),
         (Kind::Scripted, None) => {
             fields.refuse("backend", "the scripted backend needs `scripted: {script: FILE}`");
