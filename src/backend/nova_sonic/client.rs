@@ -131,3 +131,6 @@ fn is_loopback(endpoint: &str) -> bool {
         host == *here || host.strip_prefix(here).is_some_and(|rest| rest.starts_with(':'))
     })
 }
+
+#[cfg(test)]
+mod tests;

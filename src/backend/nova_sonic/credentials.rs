@@ -18,7 +18,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -47,10 +47,10 @@ pub(super) struct Current {
 enum Source {
     /// Built anew for each reading: its parts remember what the files said when they were built.
     Chain {
-        config: ProviderConfig,
+        config: Box<ProviderConfig>,
         instance_metadata: bool,
     },
-    Fixed(Keys),
+    Given(SharedCredentialsProvider),
 }
 
 struct Kept {
@@ -61,20 +61,25 @@ struct Kept {
 impl Credentials {
     /// Those that all AWS tools would find.
     pub(super) fn of_process(config: ProviderConfig, instance_metadata: bool) -> Self {
-        let config = config.with_behavior_version(Some(behavior()));
+        let config = Box::new(config.with_behavior_version(Some(behavior())));
         Self { source: Source::Chain { config, instance_metadata }, kept: Mutex::new(None) }
+    }
+
+    /// Those that `provider` gives.
+    pub(super) fn given(provider: impl ProvideCredentials + 'static) -> Self {
+        let source = Source::Given(SharedCredentialsProvider::new(provider));
+        Self { source, kept: Mutex::new(None) }
     }
 
     /// These and no others, without end: for a simulator.
     pub fn fixed(access_key_id: &str, secret_access_key: &str) -> Self {
-        let keys = Keys::from_keys(access_key_id, secret_access_key, None);
-        Self { source: Source::Fixed(keys), kept: Mutex::new(None) }
+        Self::given(Keys::from_keys(access_key_id, secret_access_key, None))
     }
 
     /// The places that are looked at, in their order.
     pub(super) fn places(&self) -> &'static str {
         match self.source {
-            Source::Fixed(_) => "fixed keys",
+            Source::Given(_) => "the given ones",
             Source::Chain { instance_metadata: false, .. } => {
                 "the environment (AWS_ACCESS_KEY_ID), the profile (AWS_PROFILE, ~/.aws), a web identity \
                  (AWS_WEB_IDENTITY_TOKEN_FILE), the container"
@@ -106,9 +111,7 @@ impl Credentials {
         let now = SystemTime::now();
         if let Some(kept) = &*kept {
             let current = Current::of(&kept.keys, now);
-            let is_fresh = current.last.is_none_or(|last| last > REFRESH_BEFORE);
-            let is_recent = kept.read_at.elapsed() < REFRESH_EVERY;
-            if is_fresh || (is_recent && !current.is_expired()) {
+            if current.will_do(kept.read_at.elapsed()) {
                 return Ok(current);
             }
         }
@@ -137,6 +140,12 @@ impl Current {
         Self { keys: keys.clone(), last }
     }
 
+    /// Whether they need not be read anew, having been read so long ago.
+    fn will_do(&self, read_ago: Duration) -> bool {
+        let is_fresh = self.last.is_none_or(|last| last > REFRESH_BEFORE);
+        is_fresh || (read_ago < REFRESH_EVERY && !self.is_expired())
+    }
+
     fn is_expired(&self) -> bool {
         self.last.is_some_and(|last| last.is_zero())
     }
@@ -145,8 +154,8 @@ impl Current {
 impl Source {
     async fn read(&self) -> Result<Keys, CredentialsError> {
         let (config, instance_metadata) = match self {
-            Self::Fixed(keys) => return Ok(keys.clone()),
-            Self::Chain { config, instance_metadata } => (config, *instance_metadata),
+            Self::Given(provider) => return provider.provide_credentials().await,
+            Self::Chain { config, instance_metadata } => (&**config, *instance_metadata),
         };
         let profile = ProfileFileCredentialsProvider::builder().configure(config).build();
         let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
@@ -185,3 +194,6 @@ impl fmt::Debug for Credentials {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

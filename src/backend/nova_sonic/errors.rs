@@ -89,3 +89,6 @@ fn header(message: &Message, name: &str) -> Option<String> {
     let header = message.headers().iter().find(|header| header.name().as_str() == name)?;
     header.value().as_string().ok().map(|value| clipped(value.as_str()))
 }
+
+#[cfg(test)]
+mod tests;
