@@ -79,6 +79,8 @@ pub struct Abilities {
     pub greets: bool,
     /// It can say that the user's turn is over.
     pub ends_turns: bool,
+    /// Its model calls the agent's tools.
+    pub tools: bool,
 }
 
 /// What a backend may know of the call it serves.

@@ -56,6 +56,7 @@ impl Backend for Echo {
             says: false,
             greets: true,
             ends_turns: false,
+            tools: false,
         }
     }
 

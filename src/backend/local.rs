@@ -155,6 +155,7 @@ impl Backend for Local {
             says: true,
             greets: true,
             ends_turns: false,
+            tools: false,
         }
     }
 

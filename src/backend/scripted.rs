@@ -61,7 +61,14 @@ impl Backend for Scripted {
             turn.hears.is_some() || turn.steps.iter().any(transcribes)
         };
         let transcribes = self.script.turns.iter().any(hears);
-        Abilities { speculates: true, transcribes, says: true, greets: true, ends_turns: true }
+        Abilities {
+            speculates: true,
+            transcribes,
+            says: true,
+            greets: true,
+            ends_turns: true,
+            tools: false,
+        }
     }
 
     fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {

@@ -5,10 +5,12 @@ mod backends;
 mod endpoint;
 mod interruption;
 mod nova;
+mod tools;
 mod turn;
 mod waiting;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use endpoint::SILENCE_MS;
@@ -21,6 +23,7 @@ use crate::backend::local::LocalSettings;
 use crate::backend::nova_sonic::NovaSonicSettings;
 use crate::backend::scripted::ScriptedSettings;
 use crate::call::settings::{EndpointSettings, EndpointStrategy, InterruptionPolicy};
+use crate::tools::Toolbox;
 use crate::yaml::{Errors, Fields, Place};
 
 pub use self::waiting::{ClipSource, ClipSources};
@@ -41,6 +44,8 @@ pub struct AgentProfile {
     pub language: String,
     /// Who holds the conversation.
     pub backend: BackendConfig,
+    /// What its model may call. Default nothing.
+    pub tools: Arc<Toolbox>,
     /// How it listens and takes turns.
     pub settings: AgentSettings,
     /// The turn's model, where the endpoint strategy is semantic: an ONNX file.
@@ -81,6 +86,7 @@ impl AgentProfile {
             greeting: None,
             language: "en-US".to_owned(),
             backend: BackendConfig::Local(LocalSettings::standard()),
+            tools: Arc::default(),
             settings: AgentSettings::default(),
             turn_model: None,
             clips: ClipSources::default(),
@@ -113,6 +119,13 @@ impl AgentProfile {
             return Err(format!(
                 "greeting: this {} backend cannot speak first: expected off",
                 self.backend.name()
+            ));
+        }
+        if !self.tools.is_empty() && !abilities.tools {
+            return Err(format!(
+                "tools: the {} backend cannot call any: expected none, received {}",
+                self.backend.name(),
+                self.tools.len()
             ));
         }
         let policy = call.interruption.policy;
@@ -206,6 +219,7 @@ pub(super) fn decode(
         "scripted",
         "echo",
         "nova_sonic",
+        "tools",
     ];
     known.extend(SETTINGS);
     let Some(mut fields) = place.fields(errors, &known) else { return profile };
@@ -220,6 +234,7 @@ pub(super) fn decode(
         profile.language = language;
     }
     profile.backend = backends::backend(&mut fields, folder, environment);
+    profile.tools = tools::tools(&mut fields, environment);
     if matches!(profile.backend, BackendConfig::Local(_)) && !is_english(&profile.language) {
         let problem = format!(
             "the local backend hears and speaks English only, received `{}`; expected en or en-...",

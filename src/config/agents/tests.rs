@@ -77,11 +77,17 @@ fn counting_words_needs_a_backend_that_hears_them() {
         says: false,
         greets: true,
         ends_turns: false,
+        tools: false,
     };
     let problem = words.check(deaf).expect_err("an echo has no words");
     assert!(problem.contains("interruption.policy") && problem.contains("echo"), "{problem}");
     assert!(words.check(Abilities { transcribes: true, ..deaf }).is_ok());
     assert!(agent("{backend: echo}").expect("it is right").check(deaf).is_ok());
+    let tools = "{backend: echo, tools: [{name: a, description: b, builtin: echo}]}";
+    let tools = agent(tools).expect("as above");
+    let problem = tools.check(deaf).expect_err("an echo has no model");
+    assert!(problem.contains("tools: the echo backend cannot call any"), "{problem}");
+    assert!(tools.check(Abilities { tools: true, ..deaf }).is_ok());
     let prompts = agent("{backend: echo, idle: {after_ms: 2000, prompts: [Hello?]}}");
     let problem = prompts.expect("as above").check(deaf).expect_err("an echo has no voice");
     assert!(problem.contains("idle.prompts") && problem.contains("echo"), "{problem}");
