@@ -1,8 +1,8 @@
 //! Amazon Nova Sonic on Bedrock: one stream in place of three hops.
 //!
 //! ```text
-//! call -- BackendInput --> machine (joins) --> nova::session (pure) --> units --> line --> service
-//!      <- BackendOutput --         <---------------------------------- reports <-'
+//! call -- BackendInput --> machine --> nova::conversation (pure) --> units --> line --> service
+//!      <- BackendOutput --         <------------------------------ reports <-'
 //! ```
 //!
 //! What is said and when is decided in [`crate::nova`]; here are the streams ([`line`]), the account they
@@ -17,39 +17,67 @@ mod client;
 pub mod credentials;
 mod errors;
 pub mod line;
+mod machine;
 pub mod pool;
 mod settings;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 pub use self::settings::{ConnectionSettings, NovaSonicSettings, WarmSettings};
 
 use self::account::Account;
 use self::line::Dial;
+use self::machine::{First, NovaMachine};
 use self::pool::{SetUp, WarmPool};
 use super::{
-    Abilities, Backend, BackendChannels, BackendOutput, BackendSession, Busy, CallContext,
-    Checking, channels,
+    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, channels,
+    session,
 };
-use crate::call::event::BackendEvent;
+use crate::nova::conversation::{Setup, declarations};
 use crate::nova::settings::ModelVersion;
+use crate::nova::usage::Prices;
+use crate::tools::Toolbox;
+use crate::tools::runner::Runner;
+
+/// What one agent's conversations have in common.
+#[derive(Clone, Debug)]
+pub struct NovaAgent {
+    /// Who the model is and how it behaves.
+    pub persona: String,
+    /// What it may call.
+    pub tools: Arc<Toolbox>,
+    /// How long its calls wait for the beginning of a reply.
+    pub reply_timeout: Duration,
+}
 
 /// The Nova Sonic backend of one agent.
 #[derive(Debug)]
 pub struct NovaSonic {
     dial: Dial,
     set_up: SetUp,
+    agent: NovaAgent,
+    prices: Prices,
     warm: WarmSettings,
     pool: OnceLock<WarmPool>,
+    runner: Runner,
 }
 
 impl NovaSonic {
-    /// The backend of an agent with this persona. Nothing is sent before the first check or call.
-    pub fn new(settings: NovaSonicSettings, persona: &str, account: Arc<Account>) -> Self {
-        let NovaSonicSettings { nova, connection } = settings;
+    /// The backend of an agent. Nothing is sent before the first check or call.
+    pub fn new(
+        settings: NovaSonicSettings,
+        agent: NovaAgent,
+        account: Arc<Account>,
+    ) -> Result<Self, BackendError> {
+        let NovaSonicSettings { nova, connection, prices } = settings;
         let dial = Dial { account, model: nova.model.clone(), within: nova.patience.open };
-        let set_up = SetUp { settings: nova, system: persona.to_owned(), tools: Vec::new() };
-        Self { dial, set_up, warm: connection.warm, pool: OnceLock::new() }
+        let (system, tools) = (agent.persona.clone(), declarations(&agent.tools));
+        let set_up = SetUp { settings: nova, system, tools };
+        let runner =
+            Runner::new().map_err(|error| BackendError::Invalid { problem: error.to_string() })?;
+        let (warm, pool) = (connection.warm, OnceLock::new());
+        Ok(Self { dial, set_up, agent, prices, warm, pool, runner })
     }
 
     /// Begins to keep connections and conversations ready. Must be called inside a tokio runtime; a second
@@ -60,6 +88,11 @@ impl NovaSonic {
             let start = || WarmPool::start(self.dial.clone(), self.set_up.clone(), self.warm);
             self.pool.get_or_init(start);
         }
+    }
+
+    /// Conversations that wait for a call now.
+    pub fn warm_ready(&self) -> usize {
+        self.pool.get().map_or(0, WarmPool::ready)
     }
 }
 
@@ -76,17 +109,32 @@ impl Backend for NovaSonic {
             says: has_text,
             greets: has_text,
             ends_turns: true,
+            tools: true,
         }
     }
 
-    fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {
-        let seat = self.dial.account.budget().seat()?;
-        let (session, channels) = channels();
-        tokio::spawn(async move {
-            converse(channels).await;
-            drop(seat);
-        });
-        Ok(session)
+    fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
+        let reports = machine::reports();
+        let warm = self.pool.get().and_then(|pool| pool.take(FIRST_LINE, &reports.0));
+        let first = match warm {
+            Some(warm) => First::Warm(warm),
+            None => First::Cold(self.dial.account.budget().seat()?),
+        };
+        let setup = Setup {
+            settings: self.set_up.settings.clone(),
+            system: self.set_up.system.clone(),
+            greeting: call.greeting,
+            tools: Arc::clone(&self.agent.tools),
+            prices: self.prices,
+            seed: seed_of(&call.call_id),
+            call_id: call.call_id,
+            reply_timeout: self.agent.reply_timeout,
+        };
+        let (dial, runner) = (self.dial.clone(), self.runner.clone());
+        let machine = NovaMachine::new(setup, dial, runner, first, reports);
+        let (ends, channels) = channels();
+        tokio::spawn(session::run(machine, channels));
+        Ok(ends)
     }
 
     /// What is kept ready is begun with it, after the question whether it works.
@@ -99,10 +147,10 @@ impl Backend for NovaSonic {
     }
 }
 
-/// One conversation, from the call's beginning to its end.
-async fn converse(channels: BackendChannels) {
-    let message = "this build carries no conversations with Nova Sonic yet".to_owned();
-    let failed = BackendOutput::Event(BackendEvent::Failed { message });
-    // A call that is over needs no reason.
-    let _over = channels.output.send(failed).await;
+/// The number of a call's first connection.
+const FIRST_LINE: u32 = 1;
+
+/// Calls differ in what is left to chance, and one call does not: its id is random.
+fn seed_of(call_id: &str) -> u64 {
+    call_id.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }

@@ -22,7 +22,9 @@ use crate::backend::echo::EchoSettings;
 use crate::backend::local::LocalSettings;
 use crate::backend::nova_sonic::NovaSonicSettings;
 use crate::backend::scripted::ScriptedSettings;
-use crate::call::settings::{EndpointSettings, EndpointStrategy, InterruptionPolicy};
+use crate::call::settings::{
+    EndpointSettings, EndpointStrategy, InterruptionPolicy, TurnAuthority,
+};
 use crate::tools::Toolbox;
 use crate::yaml::{Errors, Fields, Place};
 
@@ -154,8 +156,9 @@ impl AgentProfile {
             self.turn_model = None;
         }
         self.choose_backend(overrides)?;
-        let strategy = &mut self.settings.call.endpoint.strategy;
         let is_nova = matches!(self.backend, BackendConfig::NovaSonic(_));
+        self.settings.call.authority = authority(is_nova);
+        let strategy = &mut self.settings.call.endpoint.strategy;
         if is_nova && overrides.silence_ms.is_some() {
             return Err(format!("--silence-ms: {NOVA_ENDS_TURNS}"));
         }
@@ -246,6 +249,7 @@ pub(super) fn decode(
     if is_nova {
         profile.settings.call.endpoint.strategy = EndpointStrategy::Backend;
     }
+    profile.settings.call.authority = authority(is_nova);
     // A script can say anything, Nova always does; the others leave the end of a turn to the call.
     let ends_turns = is_nova || matches!(profile.backend, BackendConfig::Scripted(_));
     let sources = Sources { folder, ends_turns, is_english: is_english(&profile.language) };
@@ -254,6 +258,11 @@ pub(super) fn decode(
         fields.refuse("turn", NOVA_ENDS_TURNS);
     }
     profile
+}
+
+/// Who decides whose turn it is: Nova does, and the others are told.
+const fn authority(is_nova: bool) -> TurnAuthority {
+    if is_nova { TurnAuthority::Backend } else { TurnAuthority::Local }
 }
 
 /// The keys of an agent that say how it listens and takes turns.

@@ -33,11 +33,11 @@ use crate::nova::fault::Fault;
 use crate::nova::feed::{Feed, Recent};
 use crate::nova::history::History;
 use crate::nova::names::Names;
-use crate::nova::request::{Scribe, Unit};
+use crate::nova::request::{Scribe, ToolDeclaration, Unit};
 use crate::nova::settings::{ModelVersion, NovaSettings};
 use crate::nova::usage::{Meter, Prices};
 use crate::time::{SessionTime, Timers};
-use crate::tools::{Desk, ToolDone, ToolRun, Toolbox};
+use crate::tools::{Desk, ToolDone, ToolRun, ToolSpec, Toolbox};
 
 use answers::{Answer, Asked, Interruption};
 use connections::Connections;
@@ -193,10 +193,25 @@ struct OpenTurn {
     told: bool,
 }
 
+/// What a model is told of its tools.
+pub fn declarations(tools: &Toolbox) -> Vec<ToolDeclaration> {
+    let names = names_of(tools);
+    let declare = |(index, spec): (usize, &ToolSpec)| ToolDeclaration {
+        name: names.wire(index).to_owned(),
+        description: spec.description.clone(),
+        schema: spec.parameters.to_string(),
+    };
+    tools.specs().enumerate().map(declare).collect()
+}
+
+fn names_of(tools: &Toolbox) -> Names {
+    let names: Vec<&str> = tools.specs().map(|spec| spec.name.as_str()).collect();
+    Names::new(&names)
+}
+
 impl Conversation {
     /// A conversation that opens its first connection. The time is zero.
     pub fn new(setup: Setup) -> Self {
-        let names: Vec<&str> = setup.tools.specs().map(|spec| spec.name.as_str()).collect();
         let mut conversation = Self {
             version: ModelVersion::of(&setup.settings.model),
             connections: Connections::new(setup.seed),
@@ -204,7 +219,7 @@ impl Conversation {
             recent: Recent::default(),
             history: History::default(),
             meter: Meter::default(),
-            names: Names::new(&names),
+            names: names_of(&setup.tools),
             desk: Desk::new(Arc::clone(&setup.tools), setup.call_id.clone()),
             uses: Vec::new(),
             timers: Timers::new(),

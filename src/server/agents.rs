@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::ServerError;
 use super::clips;
-use crate::backend::nova_sonic::NovaSonic;
 use crate::backend::nova_sonic::account::Accounts;
+use crate::backend::nova_sonic::{NovaAgent, NovaSonic};
 use crate::backend::{self, Backend, BackendError, Problem};
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::smart_turn::SmartTurn;
@@ -75,7 +75,12 @@ async fn live(profile: &AgentProfile, accounts: &mut Accounts) -> Result<LiveAge
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
         BackendConfig::NovaSonic(settings) => {
             let account = accounts.of(&settings.connection).await?;
-            Arc::new(NovaSonic::new((**settings).clone(), &profile.persona, account))
+            let agent = NovaAgent {
+                persona: profile.persona.clone(),
+                tools: Arc::clone(&profile.tools),
+                reply_timeout: profile.settings.call.reply_timeout,
+            };
+            Arc::new(NovaSonic::new((**settings).clone(), agent, account)?)
         }
     };
     profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::nova::settings::NovaSettings;
+use crate::nova::usage::Prices;
 
 /// All that can be set of the Nova Sonic backend.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +13,8 @@ pub struct NovaSonicSettings {
     pub nova: NovaSettings,
     /// The account and the connections to it.
     pub connection: ConnectionSettings,
+    /// What a thousand tokens cost.
+    pub prices: Prices,
 }
 
 /// The account and the connections to it. Keys are in none of these: they come from where all AWS tools

@@ -8,17 +8,20 @@ use crate::nova::settings::{
     Endpointing, HistorySettings, Instructions, ModelVersion, NovaSettings, PatienceSettings,
     RenewalSettings,
 };
+use crate::nova::usage::Prices;
 use crate::yaml::Fields;
 
 const MODEL_CHARS_MAX: usize = 200;
 const VOICE_CHARS_MAX: usize = 64;
 const REGION_CHARS_MAX: usize = 32;
 const URL_CHARS_MAX: usize = 500;
+/// Of 1 000 tokens; more is a price of a million.
+const PRICE_MAX: f32 = 100.0;
 const INSTRUCTION_CHARS_MAX: usize = 1_000;
 /// Conversations that one connection carries: the service takes 128 streams on one, and one more hangs.
 const SESSIONS_PER_CONNECTION: usize = 100;
 
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "model",
     "voice",
     "endpointing",
@@ -37,6 +40,7 @@ const KNOWN: [&str; 18] = [
     "sessions_max",
     "renewal_spare",
     "warm",
+    "prices",
 ];
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, folder: Option<&Path>) -> NovaSonicSettings {
@@ -44,7 +48,26 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, folder: Option<&Path>) -> Nova
     let Some(mut fields) = fields.fields("nova_sonic", &KNOWN) else { return settings };
     conversation(&mut fields, &mut settings.nova);
     connection(&mut fields, &mut settings.connection, folder);
+    prices(&mut fields, &mut settings.prices);
     settings
+}
+
+fn prices(fields: &mut Fields<'_, '_>, prices: &mut Prices) {
+    let known = ["speech_in", "text_in", "speech_out", "text_out"];
+    let Some(mut fields) = fields.fields("prices", &known) else { return };
+    let rows = [
+        ("speech_in", &mut prices.speech_in),
+        ("text_in", &mut prices.text_in),
+        ("speech_out", &mut prices.speech_out),
+        ("text_out", &mut prices.text_out),
+    ];
+    for (key, price) in rows {
+        let standard = *price as f32;
+        let told = fields.f32_in(key, 0.0..=PRICE_MAX, standard);
+        if told != standard {
+            *price = f64::from(told);
+        }
+    }
 }
 
 fn conversation(fields: &mut Fields<'_, '_>, settings: &mut NovaSettings) {

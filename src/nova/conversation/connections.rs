@@ -13,14 +13,14 @@
 use std::time::Duration;
 
 use super::watches::Watch;
-use super::{Act, Conversation, LineEvent, LineId};
+use super::{Act, Conversation, LineEvent, LineId, declarations};
 use crate::call::event::{BackendEvent, Usage};
 use crate::limits::{NOVA_LEAVING_MAX, NOVA_UNIT_EVENTS_MAX};
 use crate::nova::contents::{Contents, Said};
 use crate::nova::event;
 use crate::nova::fault::Fault;
 use crate::nova::history::Speaker;
-use crate::nova::request::{Scribe, ToolDeclaration, Unit};
+use crate::nova::request::{Scribe, Unit};
 use crate::nova::settings::{INPUT_RATE_HZ, ModelVersion};
 use crate::nova::usage::{Tokens, Totals};
 use crate::time::SessionTime;
@@ -103,23 +103,16 @@ impl Conversation {
         self.connections.lines += 1;
         let line = LineId(self.connections.lines);
         let mut scribe = Scribe::new(format!("{}-{}", self.setup.call_id, line.0));
-        let unit = scribe.session(&self.setup.settings, &self.setup.system, &self.declarations());
+        let unit = scribe.session(
+            &self.setup.settings,
+            &self.setup.system,
+            &declarations(&self.setup.tools),
+        );
         let renews = self.connections.live.is_some();
         self.connections.next =
             Some(Next { id: line, scribe, opened: None, is_warm: false, credentials_last: None });
         self.timers.arm(Watch::Open, now + self.setup.settings.patience.open);
         self.acts.push_back(Act::Open { line, unit, renews });
-    }
-
-    fn declarations(&self) -> Vec<ToolDeclaration> {
-        let specs = self.setup.tools.specs().enumerate();
-        specs
-            .map(|(index, spec)| ToolDeclaration {
-                name: self.names.wire(index).to_owned(),
-                description: spec.description.clone(),
-                schema: spec.parameters.to_string(),
-            })
-            .collect()
     }
 
     pub(super) fn handle_opened(
