@@ -1,4 +1,6 @@
 use antiphon::dsp::resample::Resampler;
+use antiphon::media::codec::Codec;
+use antiphon::media::opus::OpusCodec;
 
 use super::*;
 use crate::random::Random;
@@ -69,6 +71,30 @@ fn words_survive_noise_fades_and_resampling() {
     }
     pcm.resize(pcm.len() + 2_400, 0);
     assert_eq!(understood(&pcm, 24_000), said);
+}
+
+/// Through the codec of a call, at its bit rate, and back at 48 kHz.
+fn transmitted(pcm: &[i16]) -> Vec<i16> {
+    let mut codec = OpusCodec::new(48_000).expect("the codec");
+    let mut arrived = Vec::new();
+    for frame in pcm.chunks_exact(960) {
+        let frame: Vec<f32> = frame.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+        let (mut payload, mut decoded) = ([0; 1_500], [0.0; 5_760]);
+        let bytes = codec.encode(&frame, &mut payload).expect("a frame of 20 ms");
+        let samples = codec.decode(&payload[..bytes], &mut decoded).expect("a packet");
+        arrived.extend(decoded[..samples].iter().map(|sample| (sample * 32_768.0) as i16));
+    }
+    arrived
+}
+
+#[test]
+fn words_survive_opus_twice() {
+    let mut random = Random::new(11);
+    let numbers: Vec<u16> = (0..300).map(|_| random.below(10_000) as u16).collect();
+    let said = words(&numbers);
+    let mut pcm = encode(&said, 48_000);
+    pcm.resize(pcm.len() + 9_600, 0);
+    assert_eq!(understood(&transmitted(&transmitted(&pcm)), 48_000), said);
 }
 
 #[test]
