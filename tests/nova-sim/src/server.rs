@@ -184,8 +184,11 @@ impl SimHandle {
         self.addr
     }
 
-    /// What a client is given as its endpoint.
+    /// What a client is given as its endpoint. Where it listens on all addresses, this machine's own.
     pub fn endpoint_url(&self) -> String {
+        if self.addr.ip().is_unspecified() {
+            return format!("https://127.0.0.1:{}", self.addr.port());
+        }
         format!("https://{}", self.addr)
     }
 

@@ -354,7 +354,7 @@ impl Session {
                     self.conclude(at, &delivery);
                 }
             }
-            Due::Delivery => self.deliver(at),
+            Due::Delivery => self.deliver(),
             Due::Cue => self.take_cue(at),
         }
     }

@@ -11,7 +11,7 @@ use crate::limits::{
     AUDIO_BEFORE_TEXT, BYTES_PER_TEXT_TOKEN, CUES_MAX, LATE_TEXTS_MAX, SPEECH_TOKENS_PER_SECOND,
     TOOLS_PENDING_MAX,
 };
-use crate::mind::Reply;
+use crate::mind::{Message, Reply};
 use crate::model::Generation;
 use crate::settings::{Ears, Voice};
 use crate::tones::{Word, encode};
@@ -242,7 +242,7 @@ impl Session {
     }
 
     /// Sends the piece of the answer that is due.
-    pub(super) fn deliver(&mut self, _now: Duration) {
+    pub(super) fn deliver(&mut self) {
         let piece = self.delivery.as_mut().and_then(|delivery| delivery.step(&mut self.random));
         match piece {
             None => {}
@@ -287,7 +287,7 @@ impl Session {
         let last = heard.len().saturating_sub(1);
         if !heard.is_empty() {
             let text = heard.join(" ");
-            self.mind.remember(crate::mind::Message { is_users: false, text });
+            self.mind.remember(Message { is_users: false, text });
         }
         if is_lost {
             return;

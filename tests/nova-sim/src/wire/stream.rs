@@ -89,7 +89,7 @@ impl Stream {
             }
             let due = self.session.poll_timeout().map(|at| self.opened + at);
             tokio::select! {
-                data = body.data(), if is_reading => match data {
+                data = body.data(), if is_reading && self.last.is_none() => match data {
                     Some(Ok(bytes)) => {
                         // The window is the transport's; a session takes what comes.
                         let _ = body.flow_control().release_capacity(bytes.len());
