@@ -49,7 +49,7 @@
 //!
 //! | room | owns |
 //! |---|---|
-//! | [`backend`] | the speech-to-speech port and its adapters: local, scripted, echo |
+//! | [`backend`] | the speech-to-speech port and its adapters: local, scripted, echo, Nova Sonic |
 //! | [`peer`] | what carries media: the sockets, the WebRTC session, and the one loop of a call |
 //! | [`config`] | file, environment and command line to [`config::Config`] |
 //! | [`server`] | calls and sessions, admission, drain; implements the port that the signaling crate calls |
@@ -65,7 +65,9 @@
 //! - Who may know whom stands in `tests/tidy.rs`; a new arrow is a commit of its own. `rtp`, `dsp` and
 //!   `call` do not know each other. No PCM enters a state machine: decisions take features.
 //! - One owner per outside world: `rtc::` only in `peer::webrtc`, `axum::` only in `signaling`, `opus::`
-//!   only in `media::opus`, `ort::` only in `dsp::onnx` and its two models, the environment only in `config`.
+//!   only in `media::opus`, `ort::` only in `dsp::onnx` and its two models, the crates of AWS
+//!   only in `backend::nova_sonic` (where they look for keys in the environment, as all AWS tools do), the
+//!   environment otherwise only in `config`.
 //! - One mutation, then a full drain of `poll_*`, then the next input. There are no callbacks.
 //! - Only the floor opens and closes turns and generations. Whatever carries an old generation is dropped,
 //!   in one place.

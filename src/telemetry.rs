@@ -62,7 +62,7 @@ mod tests {
     fn crates_that_would_log_messages_are_held_to_what_is_harmless() {
         assert!(!is_discreet("aws_smithy_http::event_stream::sender", Level::TRACE));
         assert!(!is_discreet("aws_sigv4::http_request::sign", Level::DEBUG));
-        assert!(is_discreet("aws_config::meta::credentials::chain", Level::WARN));
+        assert!(is_discreet("aws_runtime::auth::sigv4", Level::WARN));
         assert!(is_discreet("antiphon::peer", Level::TRACE));
     }
 }

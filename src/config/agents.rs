@@ -33,7 +33,8 @@ pub use self::waiting::{ClipSource, ClipSources};
 const PERSONA_CHARS_MAX: usize = 20_000;
 const GREETING_CHARS_MAX: usize = 1_000;
 /// Why no other endpoint strategy goes with it: there is nothing by which it could be told.
-const NOVA_ENDS_TURNS: &str = "Nova Sonic says when a turn is over, by nova_sonic.endpointing; expected the strategy `backend` or none";
+const NOVA_ENDS_TURNS: &str = "Nova Sonic says when a turn is over, by nova_sonic.endpointing; \
+                               expected the strategy `backend` or none";
 
 /// One agent of the configuration.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::timeout;
@@ -14,7 +15,7 @@ use crate::backend::nova_sonic::{NovaAgent, NovaSonic};
 use crate::backend::{self, Backend, BackendError, Problem};
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::smart_turn::SmartTurn;
-use crate::limits::{BACKEND_CHECK_TIMEOUT, BACKEND_CHECKS_MAX, TURN_JUDGES_MAX};
+use crate::limits::{BACKEND_CHECKS_MAX, TURN_JUDGES_MAX};
 use crate::peer::TurnJudge;
 
 /// An agent and its backend, ready to be called.
@@ -41,10 +42,11 @@ pub(super) async fn prepare(config: &Config) -> Result<BTreeMap<String, LiveAgen
     if errors.is_empty() { Ok(agents) } else { Err(ServerError::Backends(errors)) }
 }
 
-/// Asks the agents' backends whether they would work, some at a time. Answers those that would not now but
-/// may later; those that somebody must put right are an error.
+/// Asks the agents' backends whether they would work, some at a time, for `patience` in all. Answers those
+/// that would not now but may later; those that somebody must put right are an error.
 pub(super) async fn check(
     agents: &BTreeMap<String, LiveAgent>,
+    patience: Duration,
 ) -> Result<Vec<(String, Problem)>, ServerError> {
     let mut unanswered: Vec<&String> = agents.keys().collect();
     let mut problems = Vec::new();
@@ -58,8 +60,8 @@ pub(super) async fn check(
             problems.extend(answer.err().map(|problem| (name, problem)));
         }
     };
-    if timeout(BACKEND_CHECK_TIMEOUT, all).await.is_err() {
-        let late = format!("not checked within {} s", BACKEND_CHECK_TIMEOUT.as_secs());
+    if timeout(patience, all).await.is_err() {
+        let late = format!("not checked within {:.1} s", patience.as_secs_f32());
         let late = |name: &String| (name.clone(), Problem::Passing(late.clone()));
         problems.extend(unanswered.into_iter().map(late));
     }
@@ -117,3 +119,6 @@ impl TurnJudges {
         Ok(Some(judge))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::backend::{CallContext, Problem};
 use crate::call::event::EndReason;
 use crate::config::{AgentProfile, Config};
 use crate::dsp::silero::{Silero, SileroModel};
-use crate::limits::{FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX};
+use crate::limits::{BACKEND_CHECK_TIMEOUT, FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX};
 use crate::media::g711::Law;
 use crate::media::negotiated::NegotiatedCodec;
 use crate::media::opus::OpusRefused;
@@ -100,7 +100,7 @@ impl Registry {
     /// Asks the backends whether they would work. What may pass by itself is answered; what must be changed
     /// is an error.
     pub(super) async fn check_backends(&self) -> Result<Vec<(String, Problem)>, ServerError> {
-        agents::check(&self.agents).await
+        agents::check(&self.agents, BACKEND_CHECK_TIMEOUT).await
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -1,8 +1,8 @@
 //! How many conversations an account has at once.
 //!
-//! The service refuses the one too many only when it is opened, in the middle of a call's beginning. So calls
-//! take a place first, and a call that finds none is refused before it is answered. A few places are kept from
-//! calls, so that those which run can renew their connections: for a moment each then has two.
+//! The service refuses the one too many only when it is opened, in the middle of a call's beginning. So
+//! calls take a place first, and a call that finds none is refused before it is answered. A few places are
+//! kept from calls, so that those which run can renew their connections: for a moment each then has two.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -7,12 +7,15 @@ use std::fmt::Debug;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_bedrockruntime::operation::invoke_model_with_bidirectional_stream::InvokeModelWithBidirectionalStreamError as OpeningError;
+use aws_sdk_bedrockruntime::operation::invoke_model_with_bidirectional_stream as operation;
 use aws_sdk_bedrockruntime::types::error::InvokeModelWithBidirectionalStreamOutputError as StreamError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::event_stream::{Message, RawMessage};
 
 use crate::nova::fault::{Fault, clipped};
+
+/// Why the service refuses to open a stream.
+type OpeningError = operation::InvokeModelWithBidirectionalStreamError;
 
 /// Why a stream was not opened.
 pub(super) fn opening(error: &SdkError<OpeningError, Response>) -> Fault {

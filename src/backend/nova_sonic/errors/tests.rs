@@ -17,6 +17,11 @@ fn raw(headers: &[(&'static str, &'static str)]) -> RawMessage {
     RawMessage::Decoded(Message::new_from_parts(headers.iter().map(header).collect(), ""))
 }
 
+/// What the SDK reads of a payload.
+fn said(message: &str) -> ErrorMetadata {
+    ErrorMetadata::builder().message(message).build()
+}
+
 fn exception(code: &str, message: &str) -> Fault {
     Fault::Exception { code: code.to_owned(), message: message.to_owned() }
 }
@@ -53,14 +58,14 @@ fn a_network_that_fails_is_told_from_missing_keys() {
 
 #[test]
 fn an_exception_on_the_stream_is_named_by_its_frame() {
-    let throttled = ThrottlingException::builder().message("Too many tokens").build();
+    let throttled = ThrottlingException::builder().meta(said("Too many tokens")).build();
     let error = SdkError::service_error(
         StreamError::ThrottlingException(throttled),
         raw(&[(":message-type", "exception"), (":exception-type", "throttlingException")]),
     );
     assert_eq!(stream(&error), exception("throttlingException", "Too many tokens"));
     let of_model = ModelStreamErrorException::builder()
-        .message("The system encountered an unexpected error")
+        .meta(said("The system encountered an unexpected error"))
         .original_message("shape mismatch")
         .build();
     let error = SdkError::service_error(
@@ -69,9 +74,8 @@ fn an_exception_on_the_stream_is_named_by_its_frame() {
     );
     let text = "The system encountered an unexpected error (shape mismatch)";
     assert_eq!(stream(&error), exception("modelStreamErrorException", text));
-    let unknown = ErrorMetadata::builder().message("new").build();
     let error = SdkError::service_error(
-        StreamError::generic(unknown),
+        StreamError::generic(said("new")),
         raw(&[(":exception-type", "somethingNewException")]),
     );
     assert_eq!(stream(&error), exception("somethingNewException", "new"));

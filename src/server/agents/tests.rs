@@ -1,0 +1,84 @@
+use std::future::pending;
+
+use super::*;
+use crate::backend::{Abilities, BackendSession, Busy, CallContext, Checking};
+use crate::config::Environment;
+
+/// A backend that answers no calls, only the check.
+struct Asked(Option<Result<(), Problem>>);
+
+impl Backend for Asked {
+    fn name(&self) -> &'static str {
+        "asked"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            speculates: false,
+            transcribes: false,
+            says: false,
+            greets: false,
+            ends_turns: false,
+        }
+    }
+
+    fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {
+        Err(Busy("it only answers the check".to_owned()))
+    }
+
+    /// Never, if it has no answer.
+    fn check(&self) -> Checking<'_> {
+        match &self.0 {
+            Some(answer) => Box::pin(std::future::ready(answer.clone())),
+            None => Box::pin(pending()),
+        }
+    }
+}
+
+fn agents(answers: Vec<(&str, Option<Result<(), Problem>>)>) -> BTreeMap<String, LiveAgent> {
+    let config = Config::parse("", None, &Environment::of(&[])).expect("nothing is right, too");
+    let profile = config.agents.values().next().expect("there is one built in");
+    let agent = |(name, answer): (&str, _)| {
+        let (backend, profile) = (Arc::new(Asked(answer)), profile.clone());
+        (name.to_owned(), LiveAgent { profile, backend, turn_judge: None })
+    };
+    answers.into_iter().map(agent).collect()
+}
+
+fn mistake() -> Option<Result<(), Problem>> {
+    Some(Err(Problem::Mistake("no keys".to_owned())))
+}
+
+fn passing() -> Option<Result<(), Problem>> {
+    Some(Err(Problem::Passing("throttled".to_owned())))
+}
+
+/// No test waits for it.
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn what_must_be_changed_refuses_to_start_and_names_all_that_is_wrong() {
+    let agents = agents(vec![("a", passing()), ("b", Some(Ok(()))), ("c", mistake())]);
+    let error = check(&agents, LONG).await.expect_err("c has no keys").to_string();
+    assert_eq!(error, "agent `a`: throttled\nagent `c`: no keys");
+}
+
+#[tokio::test]
+async fn what_may_pass_is_told_and_the_server_starts() {
+    let agents = agents(vec![("a", Some(Ok(()))), ("b", passing())]);
+    let told = check(&agents, LONG).await.expect("it may start");
+    assert_eq!(told, [("b".to_owned(), Problem::Passing("throttled".to_owned()))]);
+}
+
+#[tokio::test]
+async fn a_backend_that_does_not_answer_keeps_nobody_waiting() {
+    // More than are asked at once, so that some are never asked.
+    let mut answers: Vec<_> = (0..BACKEND_CHECKS_MAX + 2).map(|_| None).collect();
+    answers.insert(0, Some(Ok(())));
+    let names: Vec<String> = (0..answers.len()).map(|n| format!("a{n:02}")).collect();
+    let agents = agents(names.iter().map(String::as_str).zip(answers).collect());
+    let told = check(&agents, Duration::from_millis(50)).await.expect("it may start");
+    assert_eq!(told.len(), BACKEND_CHECKS_MAX + 2);
+    assert!(told.iter().all(|(name, _)| name != "a00"), "{told:?}");
+    assert!(told[0].1.to_string().contains("not checked within 0.1 s"), "{}", told[0].1);
+}
