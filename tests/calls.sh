@@ -10,8 +10,10 @@ readonly out=target/calls
 readonly http_port="${ANTIPHON_TEST_PORT:-18080}"
 readonly base="http://127.0.0.1:$http_port"
 readonly udp="127.0.0.1:$((http_port + 1))"
+readonly sim="127.0.0.1:$((http_port + 2))"
+readonly number='{type: object, properties: {order: {type: string}}, required: [order]}'
 
-passed=0 failed=0 server_pid=
+passed=0 failed=0 server_pid= sim_pid=
 
 # check NAME COMMAND...: runs it, keeps its output, says whether it passed.
 check() {
@@ -51,7 +53,51 @@ stop_server() {
     wait "$server_pid" 2>/dev/null
     server_pid=
 }
-trap stop_server EXIT
+
+# The simulated Nova Sonic, with these options; its keys are in the environment of what is started after it.
+start_sim() {
+    rm -f "$out/nova-sim.pem"
+    target/release/antiphon-nova-sim --listen "$sim" --ca-out "$out/nova-sim.pem" "$@" >"$out/sim.log" 2>&1 &
+    sim_pid=$!
+    logged "listens on" cat "$out/sim.log" >/dev/null || { cat "$out/sim.log"; exit 1; }
+    export AWS_ACCESS_KEY_ID=AKIDSIM AWS_SECRET_ACCESS_KEY=sim-secret
+    export AWS_EC2_METADATA_DISABLED= AWS_BEARER_TOKEN_BEDROCK=must-not-be-used
+}
+
+stop_sim() {
+    [ -n "$sim_pid" ] || return 0
+    kill "$sim_pid" 2>/dev/null
+    wait "$sim_pid" 2>/dev/null
+    sim_pid=
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_EC2_METADATA_DISABLED AWS_BEARER_TOKEN_BEDROCK
+}
+
+# A configuration of an agent that talks to it: nova_config FILE [LINE...], the lines under `nova_sonic`.
+nova_config() {
+    local file="$out/$1"
+    shift
+    cat >"$file" <<YAML
+recordings: {directory: recorded-nova, consent: full}
+agents:
+  nova:
+    backend: nova_sonic
+    greeting: Welcome to the shop.
+    nova_sonic:
+      region: us-east-1
+      endpoint_url: https://$sim
+      ca_file: nova-sim.pem
+$(printf '      %s\n' "$@")
+    tools:
+      - {name: order_status, description: The status of an order., parameters: $number, builtin: wait_300}
+      - {name: cancel_order, description: Cancels an order., parameters: $number, builtin: echo, confirm: "Really cancel order {order}?"}
+YAML
+}
+
+# What the agent says in the report holds this.
+agent_says() { report "$out/$1" "any('$2' in l['text'].lower() for l in report['agent']['transcript'] if l['who'] == 'agent')"; }
+
+stop_all() { stop_server; stop_sim; }
+trap stop_all EXIT
 
 # The server ended well and never panicked, whatever was done to it.
 server_is_well() {
@@ -216,6 +262,44 @@ check "and is drawn" replayed recorded-local --quiet --svg "$out/call.svg"
 check "and decides the same when the voice model listens again" \
     replayed recorded-local --quiet --listen-again
 figures "and decides the same when the voice model listens again" 2
+
+echo "-- Nova Sonic, simulated, over the AWS SDK"
+printf 'What is the status of order 17?\nPlease cancel order 17.\nYes, please do.\n' >"$out/hears.txt"
+start_sim --hears "$out/hears.txt"
+nova_config nova.yaml "warm: {connections: 1, sessions: 1}"
+check "keys, region and model are checked" "$antiphon" serve --config "$out/nova.yaml" --check
+check "wrong keys are named" refused "ignature" \
+    env AWS_SECRET_ACCESS_KEY=wrong "$antiphon" serve --config "$out/nova.yaml" --check
+check "missing keys are named, and where they were looked for" refused "AWS_ACCESS_KEY_ID" \
+    env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY HOME="$out" timeout 4 "$antiphon" serve --config "$out/nova.yaml" --check
+start_server --config "$out/nova.yaml"
+check "a conversation with tools" call --wait-greeting 3000 --say "$out/hello.wav" --say "$out/another.wav" \
+    --say "$out/sum.wav" --record "$out/nova.wav" --json "$out/nova.json"
+figures "a conversation with tools" 24
+check "the greeting was said" agent_says nova.json "welcome to the shop"
+check "a tool was called and its result said" agent_says nova.json "result"
+check "what must be confirmed was asked first" agent_says nova.json "really cancel order"
+check "what the caller hears is speech" python3 tests/measure.py speech "$out/nova.wav" 4
+check "an interruption stops Nova" call --wait-greeting 3000 --say "$out/hello.wav" --say "$out/another.wav" \
+    --interrupt-after 700 --json "$out/nova-interrupt.json"
+figures "an interruption stops Nova" 20
+check "the server is well" server_is_well
+stop_server
+check "each of these calls replays to the same decisions" all_replayed recorded-nova
+stop_sim
+
+start_sim --hears "$out/hears.txt" --connection-limit 12s --fault "every=9s list=all-transient" --barge-in rotate
+nova_config nova-faults.yaml "renewal: {after_ms: 6000, jitter_ms: 1000, at_latest_ms: 10000}" "sessions_max: 4" "renewal_spare: 2"
+start_server --config "$out/nova-faults.yaml"
+check "a conversation outlives its connections" call --wait-greeting 3000 --say "$out/hello.wav" \
+    --say "$out/another.wav" --say "$out/sum.wav" --say "$out/hello.wav" --say "$out/another.wav" --json "$out/nova-faults.json"
+figures "a conversation outlives its connections" 24
+check "calls beyond the account's limit are refused before they fail" \
+    refused "sessions_max" "$peer" bench "$base" --calls 4 --say "$out/hello.wav"
+check "the server is well" server_is_well
+grep -o "connections=.*" "$out/server.log" | head -n 4
+stop_server
+stop_sim
 
 echo "-- access key and join token"
 readonly key=test-key-0123456789

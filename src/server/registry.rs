@@ -270,6 +270,9 @@ impl Registry {
                 speculations_used = stats.agent.call.speculations_used,
                 judgements = stats.agent.call.judgements,
                 judgements_missed = stats.agent.call.judgements_missed,
+                speech_tokens = stats.agent.call.usage.speech_in + stats.agent.call.usage.speech_out,
+                text_tokens = stats.agent.call.usage.text_in + stats.agent.call.usage.text_out,
+                cost = stats.agent.call.usage.cost(),
                 "call ended"
             );
         }

@@ -21,9 +21,6 @@ use crate::time::SessionTime;
 use crate::tools::ToolDone;
 use crate::tools::runner::{RunHandle, Runner};
 
-/// Bytes of an `audioInput`, which is too frequent for a log, at least.
-const AUDIO_BYTES_MIN: usize = 1_024;
-
 /// Where a call's lines report.
 pub(super) type Reports = (mpsc::Sender<LineReport>, mpsc::Receiver<LineReport>);
 
@@ -170,8 +167,7 @@ impl NovaMachine {
 
     fn send(&mut self, now: SessionTime, id: LineId, unit: Unit) {
         let Some(open) = self.lines.get(&id) else { return };
-        // The user's audio is one event as the other.
-        for json in unit.iter().filter(|json| json.len() < AUDIO_BYTES_MIN) {
+        for json in &unit {
             self.log(id.0, "->", json);
         }
         match open.line.send(unit) {
@@ -189,10 +185,13 @@ impl NovaMachine {
         }
     }
 
-    /// For whoever wants to know what the service really does; nobody's words.
+    /// For whoever wants to know what the service really does: all but the audio, and nobody's words.
     fn log(&self, line: u32, way: &str, json: &[u8]) {
         if tracing::enabled!(tracing::Level::DEBUG) {
-            tracing::debug!(call = self.call_id, line, "{way} {}", outline(json));
+            let outline = outline(json);
+            if !outline.starts_with("audio") {
+                tracing::debug!(call = self.call_id, line, "{way} {outline}");
+            }
         }
     }
 
