@@ -165,12 +165,16 @@ pub struct Conversation {
     unanswered: Option<String>,
     /// Nova has shown that it heard the open turn.
     nova_knows: bool,
-    /// Turns in a row of which it has not.
-    turns_unheard: u32,
+    /// It tells when it begins to hear the user; the documentation does not promise that.
+    says_when_it_hears: bool,
+    /// When a connection was last taken to be deaf.
+    deaf_at: Option<SessionTime>,
     /// A connection was replaced for this turn already, because nothing was answered.
     tried_again: bool,
     /// A reply was cut short by the death of its connection and is to be gone on with.
     goes_on: bool,
+    /// How fast the voice speaks, once a sentence of it was complete.
+    voice_pace: Option<f64>,
     /// The result of the last tool, while Nova has not spoken since.
     last_result: Option<String>,
     /// The call was asked for the floor and has not given it.
@@ -233,9 +237,11 @@ impl Conversation {
             finals: Finals::default(),
             unanswered: None,
             nova_knows: false,
-            turns_unheard: 0,
+            says_when_it_hears: false,
+            deaf_at: None,
             tried_again: false,
             goes_on: false,
+            voice_pace: None,
             last_result: None,
             wants_to_speak: false,
             texts: VecDeque::new(),

@@ -143,9 +143,10 @@ impl Recent {
         self.in_turn
     }
 
-    /// What the next connection has to hear, oldest first; it counts as sent from now on.
-    pub fn replay(&mut self) -> impl Iterator<Item = &Block> {
-        let count = if self.in_turn { self.blocks.len() } else { self.unsent };
+    /// What the next connection has to hear, oldest first; it counts as sent from now on. `is_quiet`: nobody
+    /// spoke lately, so that what was sent already can only be the beginning of a turn.
+    pub fn replay(&mut self, is_quiet: bool) -> impl Iterator<Item = &Block> {
+        let count = if self.in_turn || is_quiet { self.blocks.len() } else { self.unsent };
         self.unsent = 0;
         self.blocks.range(self.blocks.len() - count.min(self.blocks.len())..)
     }

@@ -21,6 +21,8 @@ use crate::time::SessionTime;
 /// After an interruption that Nova reported, a new sentence this much later belongs to the next answer, even
 /// if nothing else said so.
 const RESUMES_AFTER: Duration = Duration::from_millis(300);
+/// A sentence is held back no longer than until so shortly before it has to sound.
+const HOLD_MARGIN: Duration = Duration::from_millis(300);
 /// One interruption is reported up to three times, spread over so much.
 const REPORTS_SPREAD: Duration = Duration::from_secs(2);
 
@@ -50,6 +52,11 @@ pub(super) struct Answer {
     /// The connection that makes it.
     pub(super) line: LineId,
     pub(super) pace: Pace,
+    /// A sentence that is not complete, while what came before still sounds: should its connection die, the
+    /// next one says the whole of it, and nobody has heard a part.
+    held: VecDeque<Piece>,
+    /// When what was delivered has been heard, if it is played without a pause.
+    sounds_until: SessionTime,
 }
 
 #[derive(Debug)]
@@ -79,16 +86,23 @@ enum Piece {
 }
 
 impl Answer {
-    fn new(route: Route, line: LineId) -> Self {
-        Self { route, line, pace: Pace::default() }
+    const fn new(route: Route, line: LineId, pace: Pace) -> Self {
+        let held = VecDeque::new();
+        Self { route, line, pace, held, sounds_until: SessionTime::ZERO }
     }
 
     /// Pieces that wait for the call.
     pub(super) fn waiting(&self) -> usize {
         match &self.route {
             Route::Waiting(pieces) => pieces.len(),
-            Route::To(_) | Route::Dropped { .. } => 0,
+            Route::To(_) => self.held.len(),
+            Route::Dropped { .. } => 0,
         }
+    }
+
+    /// The text of what was delivered.
+    pub(super) fn text_so_far(&self, rate_hz: u32) -> String {
+        if self.held.is_empty() { self.pace.text_so_far(rate_hz) } else { self.pace.complete() }
     }
 
     /// The reply that it is given to.
@@ -154,7 +168,7 @@ impl Conversation {
     }
 
     fn user_speech_started(&mut self, now: SessionTime) {
-        self.nova_hears = true;
+        (self.nova_hears, self.says_when_it_hears) = (true, true);
         self.hears_turn(now);
         self.recent.begin_turn();
         for watch in [Watch::Deaf, Watch::FirstEvent, Watch::Stall] {
@@ -217,10 +231,11 @@ impl Conversation {
             self.begin_answer(line);
         }
         self.sign_of_answer(now);
+        self.release_held(now);
         if let Some(answer) = &mut self.answer {
             answer.pace.begin_sentence(&text);
         }
-        self.piece(Piece::Text(text));
+        self.piece(now, Piece::Text(text));
     }
 
     fn answer_audio(&mut self, now: SessionTime, line: LineId, mut pcm: Vec<i16>) {
@@ -233,18 +248,20 @@ impl Conversation {
         }
         while pcm.len() > BACKEND_BLOCK_SAMPLES_MAX {
             let rest = pcm.split_off(BACKEND_BLOCK_SAMPLES_MAX);
-            self.piece(Piece::Audio(std::mem::replace(&mut pcm, rest)));
+            self.piece(now, Piece::Audio(std::mem::replace(&mut pcm, rest)));
         }
-        self.piece(Piece::Audio(pcm));
+        self.piece(now, Piece::Audio(pcm));
     }
 
     fn audio_ends(&mut self, now: SessionTime, stop: Stop) {
         self.sign_of_answer(now);
+        self.release_held(now);
         if let Some(answer) = &mut self.answer {
             answer.pace.complete_sentence();
+            self.voice_pace = answer.pace.usual();
         }
         if stop == Stop::EndTurn {
-            self.end_answer();
+            self.end_answer(now);
         }
     }
 
@@ -274,7 +291,7 @@ impl Conversation {
                 Route::Waiting(VecDeque::new())
             }
         };
-        self.answer = Some(Answer::new(route, line));
+        self.answer = Some(Answer::new(route, line, Pace::of_voice(self.voice_pace)));
     }
 
     /// Asks for the floor, unless the call is about to ask for a reply by itself.
@@ -296,21 +313,37 @@ impl Conversation {
     }
 
     /// Part of the answer goes where the answer goes.
-    fn piece(&mut self, piece: Piece) {
-        match self.answer.as_mut().map(|answer| &mut answer.route) {
-            Some(Route::To(generation)) => {
+    fn piece(&mut self, now: SessionTime, piece: Piece) {
+        let Some(answer) = &mut self.answer else { return };
+        let holds = answer.pace.has_complete() && answer.sounds_until > now + HOLD_MARGIN;
+        match &mut answer.route {
+            Route::To(_) if holds || !answer.held.is_empty() => {
+                answer.held.push_back(piece);
+                self.timers.arm(Watch::Hold, answer.sounds_until - HOLD_MARGIN);
+            }
+            Route::To(generation) => {
                 let generation = *generation;
-                self.deliver(generation, piece);
+                self.deliver(now, generation, piece);
             }
             // Connections are not read while so much waits; one event may still bring several pieces.
-            Some(Route::Waiting(pieces)) if pieces.len() < 2 * NOVA_OUTPUTS_WAITING_MAX => {
+            Route::Waiting(pieces) if pieces.len() < 2 * NOVA_OUTPUTS_WAITING_MAX => {
                 pieces.push_back(piece);
             }
-            Some(Route::Waiting(_) | Route::Dropped { .. }) | None => {}
+            Route::Waiting(_) | Route::Dropped { .. } => {}
         }
     }
 
-    fn deliver(&mut self, generation: Generation, piece: Piece) {
+    /// The sentence that was held is complete, or has to sound now.
+    pub(super) fn release_held(&mut self, now: SessionTime) {
+        self.timers.disarm(Watch::Hold);
+        let Some(answer) = &mut self.answer else { return };
+        let held = std::mem::take(&mut answer.held);
+        if let Some(generation) = answer.generation() {
+            held.into_iter().for_each(|piece| self.deliver(now, generation, piece));
+        }
+    }
+
+    fn deliver(&mut self, now: SessionTime, generation: Generation, piece: Piece) {
         if let Some(asked) = self.asked.as_mut().filter(|asked| !asked.has_content) {
             asked.has_content = true;
             self.timers.disarm(Watch::Tool);
@@ -324,6 +357,11 @@ impl Conversation {
             }
             Piece::Audio(pcm) => {
                 self.sounding = Some(generation);
+                if let Some(answer) = &mut self.answer {
+                    let rate_hz = u64::from(self.setup.settings.output_rate_hz);
+                    let length = Duration::from_micros(pcm.len() as u64 * 1_000_000 / rate_hz);
+                    answer.sounds_until = answer.sounds_until.max(now) + length;
+                }
                 self.made.push_back(Made::Audio { generation, pcm });
             }
             Piece::End => {
@@ -333,18 +371,18 @@ impl Conversation {
         }
     }
 
-    fn end_answer(&mut self) {
+    fn end_answer(&mut self, now: SessionTime) {
         self.timers.disarm(Watch::Stall);
         if self.is_waiting() {
-            return self.piece(Piece::End);
+            return self.piece(now, Piece::End);
         }
         if let Some(Answer { route: Route::To(generation), .. }) = self.answer.take() {
-            self.deliver(generation, Piece::End);
+            self.deliver(now, generation, Piece::End);
         }
     }
 
     /// Gives the answer that waits to the reply that is asked for now.
-    pub(super) fn attach(&mut self, _now: SessionTime, cause: Cause) {
+    pub(super) fn attach(&mut self, now: SessionTime, cause: Cause) {
         let Some(Asked { generation, .. }) = self.asked else { return };
         // What waited was made before the text was sent.
         if cause == Cause::Text {
@@ -359,7 +397,7 @@ impl Conversation {
         };
         for piece in pieces {
             let is_end = matches!(piece, Piece::End);
-            self.deliver(generation, piece);
+            self.deliver(now, generation, piece);
             if is_end {
                 self.answer = None;
             }

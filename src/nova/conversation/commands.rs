@@ -73,7 +73,7 @@ impl Conversation {
         (self.nova_knows, self.tried_again) = (false, false);
         self.recent.begin_turn();
         // A connection that hears nothing of this is deaf.
-        self.timers.arm(Watch::Deaf, now + self.setup.settings.patience.first_event);
+        self.timers.arm(Watch::Deaf, now + self.notices_within());
     }
 
     /// The call waits for a reply that Nova is asked for by a text.

@@ -164,6 +164,7 @@ impl Conversation {
         let Some(next) = self.connections.next.take_if(|next| next.opened.is_some()) else {
             return;
         };
+        let is_quiet = self.is_quiet() && !self.goes_on;
         if let Some(old) = self.connections.live.take() {
             self.stats.renewals += 1;
             self.leave(old);
@@ -184,7 +185,7 @@ impl Conversation {
         if !next.is_warm {
             self.send_beginning();
         }
-        self.replay();
+        self.replay(is_quiet);
         self.arm_renewal(now, next.credentials_last);
         if !self.is_ready {
             self.is_ready = true;
@@ -222,10 +223,10 @@ impl Conversation {
     }
 
     /// What the last connection did not understand is heard again.
-    fn replay(&mut self) {
+    fn replay(&mut self, is_quiet: bool) {
         let Some(live) = &mut self.connections.live else { return };
         let mut unit = Unit::new();
-        for block in self.recent.replay() {
+        for block in self.recent.replay(is_quiet) {
             live.samples += block.len() as u64;
             unit.extend(live.scribe.audio(block).unwrap_or_default());
             if unit.len() == NOVA_UNIT_EVENTS_MAX {

@@ -60,7 +60,7 @@ impl Conversation {
             self.announce_nothing(&answer);
             return;
         };
-        let so_far = answer.pace.text_so_far(self.setup.settings.output_rate_hz);
+        let so_far = answer.text_so_far(self.setup.settings.output_rate_hz);
         self.history.agent_so_far(generation.0, &so_far);
         self.goes_on = self.version == ModelVersion::V2;
         if self.goes_on {

@@ -5,18 +5,34 @@ use std::collections::VecDeque;
 use crate::call::event::Generation;
 use crate::limits::NOVA_ANSWERS_KEPT_MAX;
 
+/// What the pause after a word takes, in characters of the word.
+const WORD_WEIGHT: usize = 3;
+/// Pace of a voice of which nothing is known: about 150 words a minute.
+const WEIGHT_PER_SECOND: f64 = 22.0;
+
 /// How fast an answer is spoken, to know how much of its text was, should its connection die.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
     /// Sentences whose audio is complete.
     complete: String,
-    samples: u64,
     /// The sentence whose audio is coming.
     sentence: String,
     pub(super) sentence_samples: u64,
+    /// Samples by weight of text, as the last complete sentences had it.
+    usual: Option<f64>,
 }
 
 impl Pace {
+    /// An answer of a voice whose pace may be known.
+    pub(super) fn of_voice(usual: Option<f64>) -> Self {
+        Self { usual, ..Self::default() }
+    }
+
+    /// The voice's pace, for its next answer.
+    pub(super) const fn usual(&self) -> Option<f64> {
+        self.usual
+    }
+
     pub(super) fn begin_sentence(&mut self, text: &str) {
         if self.sentence_samples > 0 {
             self.complete_sentence();
@@ -25,27 +41,40 @@ impl Pace {
     }
 
     pub(super) fn complete_sentence(&mut self) {
+        let weight: usize = self.sentence.split_whitespace().map(weight).sum();
+        if weight > 0 && self.sentence_samples > 0 {
+            let pace = self.sentence_samples as f64 / weight as f64;
+            self.usual = Some(self.usual.map_or(pace, |usual| (usual + pace) / 2.0));
+        }
         self.complete.push_str(&std::mem::take(&mut self.sentence));
-        self.samples += std::mem::take(&mut self.sentence_samples);
+        self.sentence_samples = 0;
     }
 
-    /// The text of the audio so far, to a whole word. Without a complete sentence to measure by, 15
-    /// characters a second are assumed.
-    pub(super) fn text_so_far(&self, rate_hz: u32) -> String {
-        let chars_complete = self.complete.chars().count().max(1) as f64;
-        let samples_per_char = match self.samples {
-            0 => f64::from(rate_hz) / 15.0,
-            samples => samples as f64 / chars_complete,
-        };
-        let chars = (self.sentence_samples as f64 / samples_per_char).round() as usize;
-        let mut end = 0;
-        for (at, _) in self.sentence.match_indices(' ').chain([(self.sentence.len(), "")]) {
-            if self.sentence[..at].chars().count() <= chars {
-                end = at;
-            }
-        }
-        format!("{}{}", self.complete, &self.sentence[..end])
+    /// Whether a sentence is complete.
+    pub(super) const fn has_complete(&self) -> bool {
+        !self.complete.is_empty()
     }
+
+    /// The sentences that are.
+    pub(super) fn complete(&self) -> String {
+        self.complete.clone()
+    }
+
+    /// The text of the audio so far, to a whole word: an estimate by the voice's usual pace.
+    pub(super) fn text_so_far(&self, rate_hz: u32) -> String {
+        let pace = self.usual.unwrap_or(f64::from(rate_hz) / WEIGHT_PER_SECOND);
+        let mut left = self.sentence_samples as f64 / pace + 1.0;
+        let is_said = |word: &&str| {
+            left -= weight(word) as f64;
+            left >= 0.0
+        };
+        let said: Vec<&str> = self.sentence.split_whitespace().take_while(is_said).collect();
+        [self.complete.trim(), &said.join(" ")].join(" ").trim().to_owned()
+    }
+}
+
+fn weight(word: &str) -> usize {
+    word.chars().count() + WORD_WEIGHT
 }
 
 /// Answers whose final text is still to come: it says what was spoken, seconds later.

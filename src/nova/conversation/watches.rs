@@ -10,8 +10,8 @@ use crate::time::SessionTime;
 
 /// How long Nova is given to notice speech that the call took for a turn.
 const NOTICES_WITHIN: Duration = Duration::from_secs(3);
-/// Turns in a row that it did not notice, before its connection is taken to be deaf.
-const UNHEARD_MAX: u32 = 2;
+/// So soon after a connection was taken to be deaf, what it does not notice is taken for noise.
+const DEAF_PAUSE: Duration = Duration::from_secs(60);
 /// How often a hand-over is tried again once time has run out.
 const LATE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -42,6 +42,8 @@ pub(super) enum Watch {
     UserSilence,
     /// The time to tell what was used.
     Usage,
+    /// A sentence that was held has to sound.
+    Hold,
 }
 
 impl Watch {
@@ -88,6 +90,7 @@ impl Conversation {
                 }
             }
             Watch::Usage => self.tell_usage(),
+            Watch::Hold => self.release_held(now),
             Watch::GoOn => {
                 self.goes_on = false;
                 self.finish_asked();
@@ -97,7 +100,7 @@ impl Conversation {
 
     /// Nova shows that it hears the user.
     pub(super) fn hears_turn(&mut self, now: SessionTime) {
-        (self.nova_knows, self.turns_unheard) = (true, 0);
+        self.nova_knows = true;
         self.timers.disarm(Watch::Deaf);
         self.timers.arm(Watch::UserSilence, now + self.setup.settings.renewal.user_silence);
     }
@@ -122,11 +125,27 @@ impl Conversation {
 
     /// The user speaks, and Nova has not noticed.
     fn deaf(&mut self, now: SessionTime) {
-        let is_speaking = self.turn.is_some_and(|open| !open.told);
-        if is_speaking && self.version == ModelVersion::V2 && !self.tried_again {
+        let is_open = self.turn.is_some_and(|open| !open.told);
+        if is_open && self.version == ModelVersion::V2 && !self.tried_again && self.may_be_deaf(now)
+        {
             self.tried_again = true;
             self.lose_silent(now);
         }
+    }
+
+    /// Whether a turn that Nova did not notice is reason enough to replace its connection, this time.
+    fn may_be_deaf(&mut self, now: SessionTime) -> bool {
+        let may = self.deaf_at.is_none_or(|at| now.since(at) >= DEAF_PAUSE);
+        if may {
+            self.deaf_at = Some(now);
+        }
+        may
+    }
+
+    /// How long Nova is given to notice a turn. It says so within a second, if it says so at all.
+    pub(super) fn notices_within(&self) -> Duration {
+        let patience = self.setup.settings.patience.first_event;
+        if self.says_when_it_hears { patience.min(NOTICES_WITHIN) } else { patience }
     }
 
     /// An answer was due.
@@ -139,16 +158,13 @@ impl Conversation {
             return self.say(now, text);
         }
         let hears = self.nova_knows || self.unanswered.is_some();
-        if !hears {
-            self.turns_unheard += 1;
-        }
-        if self.tried_again || (!hears && self.turns_unheard < UNHEARD_MAX) {
+        if self.tried_again || (!hears && !self.may_be_deaf(now)) {
             // It was nothing, or nothing that can be answered.
             self.recent.end_turn();
             self.unanswered = None;
             return self.finish_asked();
         }
-        (self.tried_again, self.turns_unheard) = (true, 0);
+        self.tried_again = true;
         self.lose_silent(now);
     }
 

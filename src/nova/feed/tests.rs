@@ -81,20 +81,21 @@ fn a_turn_is_kept_from_before_its_beginning_until_it_was_understood() {
     let block = |n: i16| [n; INPUT_CHUNK_SAMPLES];
     let mut recent = Recent::default();
     (0..100).for_each(|n| recent.push(block(n), true));
-    assert_eq!(recent.replay().count(), 0, "all was heard");
+    assert_eq!(recent.replay(false).count(), 0, "all was heard");
+    assert_eq!(recent.replay(true).count(), NOVA_BLOCKS_PRE_ROLL, "a turn may have begun in it");
     recent.begin_turn();
     (100..200).for_each(|n| recent.push(block(n), true));
     let first = 100 - NOVA_BLOCKS_PRE_ROLL as i16;
-    let kept: Vec<i16> = recent.replay().map(|block| block[0]).collect();
+    let kept: Vec<i16> = recent.replay(false).map(|block| block[0]).collect();
     assert_eq!(kept, (first..200).collect::<Vec<_>>());
     recent.end_turn();
     (200..205).for_each(|n| recent.push(block(n), false));
     assert_eq!(
-        recent.replay().map(|block| block[0]).collect::<Vec<_>>(),
+        recent.replay(false).map(|block| block[0]).collect::<Vec<_>>(),
         [200, 201, 202, 203, 204]
     );
-    assert_eq!(recent.replay().count(), 0, "once");
+    assert_eq!(recent.replay(false).count(), 0, "once");
     recent.begin_turn();
     (0..5_000).for_each(|n| recent.push(block(n), false));
-    assert_eq!(recent.replay().count(), NOVA_BLOCKS_KEPT_MAX);
+    assert_eq!(recent.replay(false).count(), NOVA_BLOCKS_KEPT_MAX);
 }

@@ -96,6 +96,13 @@ impl Caller {
 
     fn hear(&mut self, spotted: &Spotted) {
         self.heard_at = self.frames;
+        // What sounds while a question is asked is the end of the answer before.
+        if !self.speech.is_empty() {
+            if let [.., before, _] = self.exchanges.as_mut_slice() {
+                before.words.push(spotted.word);
+            }
+            return;
+        }
         let Some(open) = self.exchanges.last_mut() else { return };
         if !open.words.is_empty()
             && let Some(last) = self.last_end
@@ -128,7 +135,7 @@ impl Caller {
         self.next += 1;
         let word = Word::number(number).expect("no test asks so many questions");
         // An interruption is longer than an "mhm".
-        let count = if self.manners.interrupts_after.is_some() { 2 } else { 1 };
+        let count = if self.manners.interrupts_after.is_some() { 4 } else { 1 };
         let pcm = tones::encode(&vec![word; count], WIDEBAND_HZ);
         let frames = pcm.chunks(WIDEBAND_FRAME).map(|chunk| {
             let mut frame = [0; WIDEBAND_FRAME];

@@ -11,6 +11,7 @@ use antiphon::call::settings::{EndpointStrategy, TurnAuthority};
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
 use antiphon::media::pcm::PcmCodec;
+use antiphon::media::uplink::EchoMode;
 use antiphon::nova::conversation::{Act, Conversation, LineEvent, LineId, Made, Setup};
 use antiphon::nova::fault::Fault;
 use antiphon::time::SessionTime;
@@ -23,6 +24,9 @@ use crate::caller::{Caller, Frame, Manners};
 
 /// One way from here to the service.
 const WAY: Duration = Duration::from_millis(10);
+
+/// The service counts in nanoseconds, and what is due there is due here with the next microsecond.
+const TICK: Duration = Duration::from_micros(1);
 
 /// What happens at a time.
 #[derive(Debug)]
@@ -70,6 +74,9 @@ pub fn agent_settings() -> AgentSettings {
     settings.call.authority = TurnAuthority::Backend;
     settings.call.endpoint.strategy = EndpointStrategy::Backend;
     settings.call.greet = false;
+    // The user's tones are those of the agent: a canceller would take them for its echo.
+    settings.uplink.echo = EchoMode::Off;
+    settings.call.call_max = Duration::from_secs(7_200);
     settings
 }
 
@@ -102,17 +109,19 @@ impl VirtualCall {
     /// Lets this much time pass, or less if the call ends.
     pub fn run(&mut self, length: Duration) {
         let until = self.now + length;
+        let mut steps_at_once = 0;
         while self.end.is_none() {
             let planned = self.future.first_key_value().map(|((at, _), _)| *at);
             let agent = self.agent.poll_timeout().map(|(at, _)| at);
-            let services = self
-                .services
-                .values()
-                .filter_map(|service| service.session.poll_timeout().map(|at| service.opened + at));
+            let services = self.services.values().filter_map(|service| {
+                service.session.poll_timeout().map(|at| service.opened + at + TICK)
+            });
             let dues = [planned, agent, self.talk.poll_timeout(), services.min()];
             let Some(next) = dues.into_iter().flatten().min().filter(|at| *at <= until) else {
                 break;
             };
+            steps_at_once = if next > self.now { 0 } else { steps_at_once + 1 };
+            assert!(steps_at_once < 10_000, "time stands still at {}: {dues:?}", self.now);
             self.now = self.now.max(next);
             self.step();
             self.drain();

@@ -14,6 +14,7 @@ fn a_quiet_moment_after_the_limit_is_taken_to_renew() {
         2 opens beside
         1 closes: contentEnd promptEnd sessionEnd
         2 <- contentStart(USER) textInput(when) contentEnd contentStart(ASSISTANT) textInput(At nine.) contentEnd contentStart(USER)
+        2 <- audioInput x16
     "#]]);
     // The old one's last words still count.
     rig.nova(1, &block("f", "ASSISTANT", "FINAL", "At nine.", "END_TURN"));
@@ -43,6 +44,7 @@ fn a_renewal_waits_for_the_reply_to_be_heard() {
     rig.check(&expect![[r#"
         1 closes: contentEnd promptEnd sessionEnd
         2 <- contentStart(USER) textInput(when) contentEnd contentStart(ASSISTANT) textInput(At nine.) contentEnd contentStart(USER)
+        2 <- audioInput x16
     "#]]);
 }
 
@@ -116,6 +118,7 @@ fn a_connection_that_dies_is_replaced_and_told_what_was_heard() {
         1 aborted
         2 opens: sessionStart promptStart contentStart(SYSTEM) textInput(Be brief.) contentEnd
         2 <- contentStart(USER) textInput(when) contentEnd contentStart(ASSISTANT) textInput(At nine.) contentEnd contentStart(USER)
+        2 <- audioInput x16
     "#]]);
 }
 

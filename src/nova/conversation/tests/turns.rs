@@ -51,7 +51,8 @@ fn a_turn_that_nova_did_not_notice_comes_to_nothing() {
     rig.command(BackendCommand::UserTurnEnded { turn: turn(1), generation: reply(1) });
     rig.wait(5_000);
     rig.check(&expect![[r#"
-        -> ReplyFinished { generation: Generation(1) }
+        1 aborted
+        2 opens: sessionStart promptStart contentStart(SYSTEM) textInput(Be brief.) contentEnd
     "#]]);
 }
 
