@@ -143,7 +143,8 @@ pub struct PatienceSettings {
     pub open: Duration,
     /// For any event at all after the user has finished, or a text was sent. 1 to 60 s, default 8 s.
     pub first_event: Duration,
-    /// For the next event within a reply. 1 to 60 s, default 8 s.
+    /// For the next event within a reply, while no tool is awaited. 1 to 60 s, default 3 s: the call gives
+    /// a reply up that stalls for longer than its own `stall_timeout`, 5 s by default.
     pub stall: Duration,
     /// Attempts to open a connection in a row before the backend has failed. 1 to 20, default 6.
     pub attempts_max: u32,
@@ -154,7 +155,7 @@ impl Default for PatienceSettings {
         Self {
             open: Duration::from_secs(10),
             first_event: Duration::from_secs(8),
-            stall: Duration::from_secs(8),
+            stall: Duration::from_secs(3),
             attempts_max: 6,
         }
     }

@@ -76,8 +76,8 @@ impl Conversation {
             Watch::StandBy => self.replace_stand_by(now),
             Watch::Deaf => self.deaf(now),
             Watch::FirstEvent => self.silent(now),
-            // What it says may be waiting to be read.
-            Watch::Stall if !self.wants_events() => {
+            // What it says may be waiting to be read, or for a tool.
+            Watch::Stall if !self.wants_events() || self.desk.pending() > 0 => {
                 self.timers.arm(Watch::Stall, now + patience.stall);
             }
             Watch::Stall => {

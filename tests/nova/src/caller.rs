@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use antiphon::limits::{FRAME_MS, WIDEBAND_FRAME, WIDEBAND_HZ};
 use antiphon_nova_sim::tones::{self, Decoder, PAUSE_MS, Spotted, Word};
 
+/// What is louder is no silence: about -41 dBFS.
+const SOUND_MIN: u16 = 300;
+
 /// 20 ms of sound at 16 kHz.
 pub type Frame = [i16; WIDEBAND_FRAME];
 
@@ -13,7 +16,7 @@ pub type Frame = [i16; WIDEBAND_FRAME];
 pub struct Manners {
     /// Words of a complete answer.
     pub answer_words: usize,
-    /// Silence between an answer and the next question.
+    /// Silence between an answer, or a greeting, and the next question.
     pub pause_ms: u64,
     /// How long an answer is waited for before the next question.
     pub patience_ms: u64,
@@ -45,6 +48,7 @@ pub struct Caller {
     heard_at: u64,
     decoder: Decoder,
     last_end: Option<u64>,
+    greeting: Vec<Word>,
     exchanges: Vec<Exchange>,
 }
 
@@ -60,6 +64,7 @@ impl Caller {
             heard_at: 0,
             decoder: Decoder::new(WIDEBAND_HZ),
             last_end: None,
+            greeting: Vec::new(),
             exchanges: Vec::new(),
         }
     }
@@ -67,9 +72,8 @@ impl Caller {
     /// What is heard now, and what is said meanwhile.
     pub fn step(&mut self, heard: &Frame) -> Frame {
         self.frames += 1;
-        let sounds = heard.iter().any(|sample| sample.unsigned_abs() > 300);
         if let Some(open) = self.exchanges.last_mut()
-            && sounds
+            && sounds(heard)
             && self.spoke_until > 0
             && self.speech.is_empty()
         {
@@ -94,6 +98,11 @@ impl Caller {
         &self.exchanges
     }
 
+    /// What was heard before the first question.
+    pub fn greeting(&self) -> &[Word] {
+        &self.greeting
+    }
+
     fn hear(&mut self, spotted: &Spotted) {
         self.heard_at = self.frames;
         // What sounds while a question is asked is the end of the answer before.
@@ -103,7 +112,9 @@ impl Caller {
             }
             return;
         }
-        let Some(open) = self.exchanges.last_mut() else { return };
+        let Some(open) = self.exchanges.last_mut() else {
+            return self.greeting.push(spotted.word);
+        };
         if !open.words.is_empty()
             && let Some(last) = self.last_end
         {
@@ -118,7 +129,7 @@ impl Caller {
     fn is_time_to_ask(&self) -> bool {
         let ms = |since: u64| (self.frames - since) * u64::from(FRAME_MS);
         let Some(open) = self.exchanges.last() else {
-            return ms(0) >= self.manners.pause_ms;
+            return ms(self.heard_at) >= self.manners.pause_ms;
         };
         let count = open.words.len();
         if self.manners.interrupts_after.is_some_and(|after| count == after) {
@@ -146,4 +157,9 @@ impl Caller {
         self.last_end = None;
         self.exchanges.push(Exchange { number, ..Exchange::default() });
     }
+}
+
+/// Whether there is anything but silence in a frame.
+pub fn sounds(frame: &Frame) -> bool {
+    frame.iter().any(|sample| sample.unsigned_abs() > SOUND_MIN)
 }

@@ -4,4 +4,6 @@
 //! every word that is lost, doubled or late is noticed at the caller's ear.
 
 pub mod caller;
+pub mod real_call;
+pub mod service;
 pub mod virtual_call;
