@@ -77,11 +77,12 @@
 //! - Refusals of outside input are values that are counted; a panic means a bug and ends one call.
 //! - User words and audio are in no log message.
 //!
-//! # Seams
+//! # Who decides
 //!
-//! What backends still to come will need is in the vocabulary before anything produces it:
-//! `Disposition::ForwardSilence`, for a provider that wants a stream without a gap. It has its meaning and
-//! its tests where it is consumed.
+//! [`call::settings::TurnAuthority`] is fixed when a call is built. `Local`: the conversation decides whose
+//! turn it is, and gives a backend one turn after the other. `Backend` (Nova Sonic): the backend hears the
+//! user all the time and decides; certain echo reaches it as silence, and what may be an interruption once it
+//! is one. Either way only the floor opens and closes turns and replies.
 //!
 //! # Two walks
 //!

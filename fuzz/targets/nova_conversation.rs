@@ -43,7 +43,10 @@ const EVENTS: [&str; 18] = [
     r#"{"event":{"contentStart":{"contentId":"u","type":"TEXT","role":"USER"}}}"#,
     r#"{"event":{"textOutput":{"contentId":"u","content":"hello there"}}}"#,
     r#"{"event":{"contentEnd":{"contentId":"u","type":"TEXT","stopReason":"PARTIAL_TURN"}}}"#,
-    r#"{"event":{"contentStart":{"contentId":"p","type":"TEXT","role":"ASSISTANT","additionalModelFields":"{\"generationStage\":\"SPECULATIVE\"}"}}}"#,
+    concat!(
+        r#"{"event":{"contentStart":{"contentId":"p","type":"TEXT","role":"ASSISTANT","#,
+        r#""additionalModelFields":"{\"generationStage\":\"SPECULATIVE\"}"}}}"#
+    ),
     r#"{"event":{"textOutput":{"contentId":"p","content":"One two."}}}"#,
     r#"{"event":{"contentEnd":{"contentId":"p","type":"TEXT","stopReason":"PARTIAL_TURN"}}}"#,
     r#"{"event":{"contentStart":{"contentId":"s","type":"AUDIO","role":"ASSISTANT"}}}"#,
