@@ -31,7 +31,7 @@ use self::line::Dial;
 use self::machine::{First, NovaMachine};
 use self::pool::{SetUp, WarmPool};
 use super::{
-    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, channels,
+    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, Problem, channels,
     session,
 };
 use crate::nova::conversation::{Setup, declarations};
@@ -141,7 +141,10 @@ impl Backend for NovaSonic {
     fn check(&self) -> Checking<'_> {
         Box::pin(async {
             let answer = check::check(&self.dial, &self.set_up).await;
-            self.keep_warm();
+            // With a mistake in it the server does not start.
+            if !matches!(answer, Err(Problem::Mistake(_))) {
+                self.keep_warm();
+            }
             answer
         })
     }

@@ -172,25 +172,27 @@ impl Connection {
 /// Asks a small question whenever the connection has not been used for a while. Any answer of the service
 /// will do, a refusal too: the account need not permit the question.
 async fn keep_warm(account: Weak<Account>, index: usize) {
+    let mut was_warm = true;
     loop {
         let Some(strong) = account.upgrade() else { return };
         let connection = &strong.connections[index];
         connection.touch();
         let began = Instant::now();
         let asked = connection.client.list_async_invokes().max_results(1).send();
-        match timeout(NOVA_CONNECT_TIMEOUT * 2, asked).await {
-            Ok(Err(error)) if !errors::has_answered(&error) => {
-                let error = errors::chain(&error);
-                tracing::warn!(error, endpoint = strong.endpoint(), "a connection is not warm");
+        let problem = match timeout(NOVA_CONNECT_TIMEOUT * 2, asked).await {
+            Ok(Err(error)) if !errors::has_answered(&error) => Some(errors::chain(&error)),
+            Ok(_answered) => None,
+            Err(_elapsed) => Some("no answer".to_owned()),
+        };
+        let (endpoint, took) = (strong.endpoint(), began.elapsed());
+        match &problem {
+            Some(problem) if was_warm => {
+                tracing::warn!(endpoint, problem, "a connection cannot be kept warm");
             }
-            Ok(_answered) => {
-                let took = began.elapsed();
-                tracing::debug!(connection = index, ?took, "a connection is warm");
-            }
-            Err(_elapsed) => {
-                tracing::warn!(endpoint = strong.endpoint(), "a connection is not warm: no answer");
-            }
+            None if !was_warm => tracing::info!(endpoint, ?took, "a connection is warm again"),
+            problem => tracing::debug!(endpoint, ?took, problem, "a connection was used"),
         }
+        was_warm = problem.is_none();
         drop(strong);
         loop {
             let Some(strong) = account.upgrade() else { return };

@@ -111,7 +111,10 @@ pub(super) fn client(
 
 /// The text of a file of certificate authorities, checked: the SDK panics at what is none.
 fn authorities(path: &Path) -> Result<Vec<u8>, BackendError> {
-    let refuse = |error: String| BackendError::Unreadable { path: path.to_owned(), error };
+    let refuse = |error: String| {
+        let error = format!("{error} (nova_sonic.ca_file)");
+        BackendError::Unreadable { path: path.to_owned(), error }
+    };
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {

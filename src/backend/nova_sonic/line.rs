@@ -99,7 +99,7 @@ impl Line {
         let (units, waiting) = mpsc::channel(NOVA_UNITS_MAX);
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let (running, over) = oneshot::channel();
-        let body = Body { unit: first.into_iter(), units: waiting, over };
+        let body = Body { unit: first.into_iter(), units: waiting, over: Some(over) };
         let task = Task { id, reports, orders: ordered, is_aborted: false, seat: None };
         tokio::spawn(task.run(dial.clone(), body, running));
         Self { id, units, orders }
@@ -152,14 +152,17 @@ const ORDERS_MAX: usize = 4;
 struct Body {
     unit: std::vec::IntoIter<Vec<u8>>,
     units: mpsc::Receiver<Unit>,
-    over: oneshot::Receiver<Infallible>,
+    /// Resolves when the task is over; `None` when that is known. The SDK asks on after the end.
+    over: Option<oneshot::Receiver<Infallible>>,
 }
 
 impl Stream for Body {
     type Item = Result<Input, InputError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if Pin::new(&mut self.over).poll(context).is_ready() {
+        let is_over = self.over.as_mut().is_none_or(|over| Pin::new(over).poll(context).is_ready());
+        if is_over {
+            self.over = None;
             return Poll::Ready(None);
         }
         loop {
@@ -331,3 +334,6 @@ async fn open(
         Err(_elapsed) => Err(Fault::Silent { waited: dial.within, what: Silence::Open }),
     }
 }
+
+#[cfg(test)]
+mod tests;
