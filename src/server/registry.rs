@@ -428,3 +428,17 @@ impl Port for Calls {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Busy;
+
+    #[test]
+    fn a_backend_without_room_is_busy_and_says_so() {
+        let text = "20 calls have all 20 conversations";
+        let refused = refusal(AnswerError::Busy(Busy(text.to_owned())));
+        let Refusal::Busy { problem, retry_after } = refused else { panic!("{refused:?}") };
+        assert_eq!((problem.as_str(), retry_after), (text, RETRY_AFTER));
+    }
+}

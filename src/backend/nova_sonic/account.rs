@@ -52,13 +52,14 @@ impl Accounts {
         &mut self,
         settings: &ConnectionSettings,
     ) -> Result<Arc<Account>, BackendError> {
-        let ConnectionSettings { region, endpoint_url, ca_file, instance_metadata, .. } = settings;
-        let key = format!("{:?}", (region, endpoint_url, ca_file, instance_metadata));
+        let region = region(settings).await?;
+        let ConnectionSettings { endpoint_url, ca_file, instance_metadata, .. } = settings;
+        let key = format!("{:?}", (&region, endpoint_url, ca_file, instance_metadata));
         if let Some((first, account)) = self.known.get(&key) {
             agreed(first, settings)?;
             return Ok(Arc::clone(account));
         }
-        let account = Arc::new(Account::of_process(settings).await?);
+        let account = Arc::new(Account::in_region(settings, region)?);
         self.known.insert(key, (settings.clone(), Arc::clone(&account)));
         Ok(account)
     }
@@ -67,15 +68,11 @@ impl Accounts {
 impl Account {
     /// The account whose region and keys this process finds where all AWS tools do.
     pub async fn of_process(settings: &ConnectionSettings) -> Result<Self, BackendError> {
-        let region = match &settings.region {
-            Some(region) => region.clone(),
-            None => region_of_process().await.ok_or_else(|| BackendError::Invalid {
-                problem:
-                    "nova_sonic.region is missing, and so are AWS_REGION, AWS_DEFAULT_REGION and a \
-                          region in the profile; set one, such as us-east-1"
-                        .to_owned(),
-            })?,
-        };
+        let region = region(settings).await?;
+        Self::in_region(settings, region)
+    }
+
+    fn in_region(settings: &ConnectionSettings, region: String) -> Result<Self, BackendError> {
         let network = Network::new(settings.ca_file.as_deref(), None)?;
         let config = ProviderConfig::without_region()
             .with_region(Some(Region::new(region.clone())))
@@ -206,11 +203,21 @@ async fn keep_warm(account: Weak<Account>, index: usize) {
     }
 }
 
-/// Without the metadata service, which takes seconds to be found missing.
-async fn region_of_process() -> Option<String> {
+/// As it is set, or as this process finds it; without the metadata service, which takes seconds to be found
+/// missing.
+async fn region(settings: &ConnectionSettings) -> Result<String, BackendError> {
+    if let Some(region) = &settings.region {
+        return Ok(region.clone());
+    }
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new());
-    chain.region().await.map(|region| region.to_string()).filter(|region| !region.is_empty())
+    let found = chain.region().await.map(|region| region.to_string());
+    found.filter(|region| !region.is_empty()).ok_or_else(|| BackendError::Invalid {
+        problem:
+            "nova_sonic.region is missing, and so are AWS_REGION, AWS_DEFAULT_REGION and a region \
+                  in the profile; set one, such as us-east-1"
+                .to_owned(),
+    })
 }
 
 /// What agents of one account must say the same of.
