@@ -14,6 +14,8 @@ pub type Frame = [i16; WIDEBAND_FRAME];
 /// What the user does.
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
+    /// Words of [`tones`] that are said before each number; they may be none.
+    pub preface: &'static str,
     /// Words of a complete answer.
     pub answer_words: usize,
     /// Silence between an answer, or a greeting, and the next question.
@@ -147,7 +149,9 @@ impl Caller {
         let word = Word::number(number).expect("no test asks so many questions");
         // An interruption is longer than an "mhm".
         let count = if self.manners.interrupts_after.is_some() { 4 } else { 1 };
-        let pcm = tones::encode(&vec![word; count], WIDEBAND_HZ);
+        let mut words = Word::all_in(self.manners.preface);
+        words.extend(vec![word; count]);
+        let pcm = tones::encode(&words, WIDEBAND_HZ);
         let frames = pcm.chunks(WIDEBAND_FRAME).map(|chunk| {
             let mut frame = [0; WIDEBAND_FRAME];
             frame[..chunk.len()].copy_from_slice(chunk);

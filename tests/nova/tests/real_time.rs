@@ -11,7 +11,7 @@ use antiphon_nova_sim::count;
 use antiphon_nova_sim::faults::{
     ExceptionKind, Fault, FaultRule, OpeningFault, Refusal, ResetReason, StreamFault, When,
 };
-use antiphon_nova_sim::settings::{BargeIn, Ears, MindKind};
+use antiphon_nova_sim::settings::{BargeIn, MindKind};
 use antiphon_nova_sim::tones::Word;
 use antiphon_nova_sim::{Counts, SimSettings};
 use antiphon_nova_tests::caller::{Exchange, Manners};
@@ -26,8 +26,9 @@ const ANSWER_WORDS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(50);
 
 const MANNERS: Manners = Manners {
+    preface: "",
     answer_words: ANSWER_WORDS,
-    pause_ms: 300,
+    pause_ms: 1_000,
     patience_ms: 12_000,
     interrupts_after: None,
 };
@@ -99,7 +100,7 @@ async fn renewals_lose_and_double_no_word() {
     nova.renewal.jitter = Duration::ZERO;
     nova.renewal.at_latest = Duration::from_secs(7);
     let mut call = call(&plain(&service, nova), MANNERS);
-    let exchanges = talk(&mut call, 8).await;
+    let exchanges = talk(&mut call, 5).await;
     assert_word_for_word(&exchanges, "renewals");
     assert_eq!(call.complaints, [""; 0]);
     assert_lawful(&service.sim.counts());
@@ -109,8 +110,7 @@ async fn renewals_lose_and_double_no_word() {
 #[tokio::test]
 async fn each_shape_of_an_interruption_leads_to_the_next_answer() {
     const WORDS: usize = 7;
-    let mind = MindKind::Count { words: WORDS, words_per_sentence: 3 };
-    let sim = SimSettings { barge_in: BargeIn::Rotate, mind, ..sim() };
+    let sim = SimSettings { barge_in: BargeIn::Rotate, ..SimSettings::tones() };
     let service = Service::start(sim).await;
     let manners = Manners { answer_words: WORDS, interrupts_after: Some(2), ..MANNERS };
     let mut call = call(&plain(&service, nova()), manners);
@@ -124,16 +124,16 @@ async fn each_shape_of_an_interruption_leads_to_the_next_answer() {
 
 #[tokio::test]
 async fn a_tool_is_called_once_for_each_question_and_its_result_is_told() {
-    let ears = Ears::Script(vec!["What is the order status of 42?".to_owned()]);
-    let service = Service::start(SimSettings { ears, mind: MindKind::Talk, ..sim() }).await;
+    let service = Service::start(sim()).await;
     let executor = Executor::Server(Job::Builtin(Builtin::Echo));
     let mut spec = ToolSpec::new("order_status", "Tells how an order is.", executor);
     spec.parameters["properties"]["order"]["type"] = "integer".into();
     let tools = Toolbox::new(vec![spec]).expect("a lawful tool");
     let backend = service.backend(nova(), service.connection(), tools);
-    let mut call = call(&backend, Manners { answer_words: 2, ..MANNERS });
+    let mut call = call(&backend, Manners { preface: "order status", answer_words: 2, ..MANNERS });
     for exchange in talk(&mut call, 3).await {
-        assert_eq!(exchange.words, Word::all_in("order 42"), "{exchange:?}");
+        let expected = Word::all_in(&format!("order {}", exchange.number));
+        assert_eq!(exchange.words, expected, "{exchange:?}");
     }
     let counts = service.sim.counts();
     assert_lawful(&counts);
@@ -199,7 +199,6 @@ fn passing_faults() -> Vec<StreamFault> {
         ),
         StreamFault::Reset(ResetReason::NoError),
         StreamFault::Reset(ResetReason::Internal),
-        StreamFault::GoAwayGraceful,
         StreamFault::GoAwayAbrupt,
         StreamFault::Close,
         StreamFault::End,
@@ -212,7 +211,7 @@ fn passing_faults() -> Vec<StreamFault> {
 #[tokio::test]
 async fn each_passing_fault_of_a_stream_costs_no_word() {
     let rules = passing_faults().into_iter().map(|fault| {
-        let when = When::After { delay: Duration::from_millis(1_900), nth: Some(1) };
+        let when = When::After { delay: Duration::from_millis(2_600), nth: Some(1) };
         vec![FaultRule { faults: vec![Fault::Stream(fault)], when }]
     });
     survive(rules).await;
@@ -239,7 +238,7 @@ async fn each_passing_fault_of_an_opening_costs_no_word() {
         };
         let lost = FaultRule {
             faults: vec![Fault::Stream(StreamFault::Close)],
-            when: When::After { delay: Duration::from_millis(1_900), nth: Some(2) },
+            when: When::After { delay: Duration::from_millis(2_600), nth: Some(2) },
         };
         vec![opening(1), lost, opening(3)]
     });

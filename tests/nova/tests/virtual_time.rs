@@ -20,6 +20,7 @@ const ANSWER_WORDS: usize = 7;
 const GAP_MAX_MS: u64 = 60;
 
 const MANNERS: Manners = Manners {
+    preface: "",
     answer_words: ANSWER_WORDS,
     pause_ms: 1_000,
     patience_ms: 12_000,
