@@ -133,7 +133,7 @@ impl Rig {
             }
             Op::Frames(count) => {
                 for _ in 0..*count {
-                    self.now = self.now + Duration::from_millis(20);
+                    self.now += Duration::from_millis(20);
                     self.talk.handle_frame(self.now, &PcmFrame([700; 320]));
                     self.drain();
                 }

@@ -31,8 +31,8 @@ use self::line::Dial;
 use self::machine::{First, NovaMachine};
 use self::pool::{SetUp, WarmPool};
 use super::{
-    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, Problem, channels,
-    session,
+    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, Problem,
+    channels, session,
 };
 use crate::nova::conversation::{Setup, declarations};
 use crate::nova::settings::ModelVersion;

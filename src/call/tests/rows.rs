@@ -368,7 +368,6 @@ fn a_backend_that_decides_itself_hears_all_but_echo_and_what_may_be_an_interrupt
         canceller: Canceller::Off,
         likeness: 1.0,
         delay: Some(ms(100)),
-        ..EchoEvidence::NONE
     };
     let of_echo: String = (0..4).map(|_| shown(rig.frame_with(0.9, echo))).collect();
     assert_eq!(of_echo, "SSSS");

@@ -440,11 +440,11 @@ impl Conversation {
 
     fn drop_answer(&mut self, now: SessionTime, by: DroppedBy) {
         self.timers.disarm(Watch::Stall);
-        if let Some(answer) = &mut self.answer {
-            if !matches!(answer.route, Route::Dropped { .. }) {
-                self.stats.answers_dropped += 1;
-                answer.route = Route::Dropped { since: now, by };
-            }
+        if let Some(answer) = &mut self.answer
+            && !matches!(answer.route, Route::Dropped { .. })
+        {
+            self.stats.answers_dropped += 1;
+            answer.route = Route::Dropped { since: now, by };
         }
     }
 

@@ -89,7 +89,7 @@ impl Rig {
     /// The user makes sound for so long.
     fn speak(&mut self, ms: u64) {
         for _ in 0..ms / FRAME_MS {
-            self.now = self.now + Duration::from_millis(FRAME_MS);
+            self.now += Duration::from_millis(FRAME_MS);
             self.talk.handle_frame(self.now, &LOUD);
             self.time();
         }

@@ -19,6 +19,7 @@ impl Backend for Asked {
             says: false,
             greets: false,
             ends_turns: false,
+            tools: false,
         }
     }
 

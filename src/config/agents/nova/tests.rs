@@ -50,9 +50,11 @@ fn every_key_is_read() {
          instructions: {greet: g, say: 's {}', go_on: o, late_result: 'l {}'}, \
          region: eu-north-1, endpoint_url: 'https://127.0.0.1:8444', ca_file: sim.pem, \
          instance_metadata: true, sessions_max: 150, renewal_spare: 0, \
-         warm: {connections: 2, sessions: 3, age_max_ms: 30000}}",
+         warm: {connections: 2, sessions: 3, age_max_ms: 30000}, \
+         prices: {speech_in: 1, text_in: 2, speech_out: 3, text_out: 4}}",
     );
     let expected = NovaSonicSettings {
+        prices: Prices { speech_in: 1.0, text_in: 2.0, speech_out: 3.0, text_out: 4.0 },
         nova: NovaSettings {
             model: "amazon.nova-2-5-sonic".to_owned(),
             voice: "tiffany".to_owned(),

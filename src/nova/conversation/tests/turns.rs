@@ -113,7 +113,7 @@ fn each_shape_of_an_interruption_cuts_the_reply_once() {
         rig.trace.clear();
         for event in &events {
             rig.nova(1, std::slice::from_ref(event));
-            rig.now = rig.now + Duration::from_millis(10);
+            rig.now += Duration::from_millis(10);
             if rig.trace.contains("Interrupted") && !rig.trace.contains("cancelled") {
                 rig.note("cancelled");
                 rig.command(BackendCommand::Cancel {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use antiphon::backend::nova_sonic::line::LineReport;
 use antiphon::backend::nova_sonic::pool::{WarmLine, WarmPool};
-use antiphon::backend::nova_sonic::{ConnectionSettings, NovaSonic, WarmSettings};
+use antiphon::backend::nova_sonic::{ConnectionSettings, NovaAgent, NovaSonic, WarmSettings};
 use antiphon::backend::{Backend, CallContext};
 use antiphon::nova::fault::Fault;
 use antiphon_nova_sim::SimSettings;
@@ -45,7 +45,13 @@ async fn a_call_too_many_is_refused_before_it_is_answered() {
     let bench = Bench::new(&[]).await;
     let settings = ConnectionSettings { sessions_max: 3, renewal_spare: 1, ..bench.connection() };
     let account = account(&settings);
-    let nova = NovaSonic::new(bench.settings(), "You count.", Arc::clone(&account));
+    let agent = NovaAgent {
+        persona: "You count.".to_owned(),
+        tools: Arc::default(),
+        reply_timeout: Duration::from_secs(10),
+    };
+    let nova = NovaSonic::new(bench.settings(), agent, Arc::clone(&account));
+    let nova = nova.expect("the settings are right");
     let seats = [account.budget().seat(), account.budget().seat()];
     let busy = nova.open(context()).expect_err("the third place is kept for renewals");
     assert!(busy.to_string().contains("nova_sonic.sessions_max"), "{busy}");

@@ -62,7 +62,7 @@ impl Bench {
     }
 
     pub(crate) fn settings(&self) -> NovaSonicSettings {
-        NovaSonicSettings { nova: NovaSettings::default(), connection: self.connection() }
+        NovaSonicSettings { connection: self.connection(), ..NovaSonicSettings::default() }
     }
 
     pub(crate) fn account(&self) -> Arc<Account> {
