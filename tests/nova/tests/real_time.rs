@@ -112,7 +112,8 @@ async fn each_shape_of_an_interruption_leads_to_the_next_answer() {
     const WORDS: usize = 7;
     let sim = SimSettings { barge_in: BargeIn::Rotate, ..SimSettings::tones() };
     let service = Service::start(sim).await;
-    let manners = Manners { answer_words: WORDS, interrupts_after: Some(2), ..MANNERS };
+    let manners =
+        Manners { preface: "wait", answer_words: WORDS, interrupts_after: Some(2), ..MANNERS };
     let mut call = call(&plain(&service, nova()), manners);
     for exchange in talk(&mut call, BargeIn::SHAPES.len() + 1).await {
         let expected = count::answer(exchange.number, WORDS);

@@ -40,6 +40,11 @@ pub(crate) async fn print(is_full: bool) {
     let over = &exchanges[..exchanges.len().saturating_sub(1)];
     let words = Words::of(over);
     let gap_ms = over.iter().map(|exchange| exchange.gap_ms).max().unwrap_or_default();
+    for exchange in
+        over.iter().filter(|exchange| Words::of(&[(*exchange).clone()]).exchanges_wrong > 0)
+    {
+        println!("  not word for word: {exchange:?}");
+    }
     let counts = service.sim.counts();
     println!(
         "  {} exchanges, {} words, {} lost, {} doubled; longest gap within an answer {gap_ms} ms",
