@@ -44,8 +44,8 @@ fn what_is_wrong_with_an_argument_is_told() {
         (["--fault", "open"], "expected the name of a fault"),
         (["--barge-in", "loud"], "expected one of speech-start, marker"),
         (["--connection-limit", "soon"], "expected a time as 12s or 300ms"),
-        (["--hears", "/nonexistent/lines"], "--hears: /nonexistent/lines cannot be read"),
-        (["--ca-out", "/nonexistent/ca.pem"], "--ca-out: /nonexistent/ca.pem cannot be written"),
+        (["--hears", "/dev/null/lines"], "--hears: /dev/null/lines cannot be read"),
+        (["--ca-out", "/dev/null/ca.pem"], "--ca-out: /dev/null/ca.pem cannot be written"),
         (["--listen", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
         (["--log", "=!="], "--log: `=!=` is no filter"),
     ] {
