@@ -27,6 +27,7 @@ fn setup() -> Setup {
     let mut settings = NovaSettings::default();
     settings.renewal.jitter = Duration::ZERO;
     settings.renewal.user_silence = Duration::from_secs(3_600);
+    settings.patience.stall = Duration::from_secs(8);
     Setup {
         settings,
         system: "Be brief.".to_owned(),
