@@ -277,8 +277,9 @@ impl Conversation {
         if !self.nova_hears {
             self.recent.end_turn();
         }
-        self.timers.disarm(Watch::FirstEvent);
-        self.timers.disarm(Watch::Deaf);
+        for watch in [Watch::FirstEvent, Watch::Deaf, Watch::GoOn] {
+            self.timers.disarm(watch);
+        }
         self.timers.arm(Watch::Stall, now + self.setup.settings.patience.stall);
     }
 

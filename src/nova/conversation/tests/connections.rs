@@ -288,3 +288,21 @@ fn a_user_who_is_silent_for_long_has_a_fresh_connection() {
     rig.wait(2_000);
     assert!(rig.trace.contains("1 closes"), "{}", rig.trace);
 }
+
+#[test]
+fn a_reply_that_is_gone_on_with_may_take_its_time() {
+    let mut rig = Rig::open(setup());
+    a_turn(&mut rig, 1, 1, "count");
+    rig.nova(1, &sentence("One two three.", "PARTIAL_TURN"));
+    rig.dies(1);
+    rig.opened(2);
+    rig.trace.clear();
+    for _ in 0..3 {
+        rig.nova(2, &sentence("And so on.", "PARTIAL_TURN"));
+        rig.wait(5_000);
+    }
+    assert!(!rig.trace.contains("ReplyFinished"), "{}", rig.trace);
+    rig.nova(2, &sentence("The end.", "END_TURN"));
+    assert_eq!(rig.trace.matches("-> audio gen=1 480").count(), 4, "{}", rig.trace);
+    assert!(rig.trace.ends_with("ReplyFinished { generation: Generation(1) }\n"), "{}", rig.trace);
+}
