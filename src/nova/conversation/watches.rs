@@ -67,8 +67,7 @@ impl Conversation {
                 let fault = Fault::Silent { waited: patience.open, what: Silence::Open };
                 self.give_up_opening(now, fault);
             }
-            Watch::Renew | Watch::Retry => self.open_next(now),
-            Watch::UserSilence => self.open_next(now),
+            Watch::Renew | Watch::Retry | Watch::UserSilence => self.open_next(now),
             Watch::AtLatest => {
                 self.timers.arm(Watch::AtLatest, now + LATE_PAUSE);
                 self.hand_over_now(now);
