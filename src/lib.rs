@@ -53,6 +53,7 @@
 //! | [`peer`] | what carries media: the sockets, the WebRTC session, and the one loop of a call |
 //! | [`config`] | file, environment and command line to [`config::Config`] |
 //! | [`server`] | calls and sessions, admission, drain; implements the port that the signaling crate calls |
+//! | [`metrics`] | what all calls did and used, by agent, as Prometheus reads it |
 //! | [`replay`] | the command that replays recordings |
 //! | [`telemetry`] | logs, and recordings on their way to the disk |
 //!
@@ -129,6 +130,8 @@ pub mod yaml;
 pub mod backend;
 #[cfg(feature = "shell")]
 pub mod config;
+#[cfg(feature = "shell")]
+pub mod metrics;
 #[cfg(feature = "shell")]
 pub mod peer;
 #[cfg(feature = "shell")]

@@ -96,6 +96,15 @@ YAML
 # What the agent says in the report holds this.
 agent_says() { report "$out/$1" "any('$2' in l['text'].lower() for l in report['agent']['transcript'] if l['who'] == 'agent')"; }
 
+# The metrics have two calls, an interruption, tokens and a cost for the agent.
+nova_is_counted() {
+    curl -sf "$base/metrics" | grep '"nova"' | tee "$out/metrics.txt"
+    awk '{ sum[substr($1, 1, index($1, "{") - 1)] += $2 }
+         END { exit !(sum["antiphon_calls_ended_total"] == 2 && sum["antiphon_turns_total"] >= 4 &&
+             sum["antiphon_interruptions_total"] == 1 && sum["antiphon_tokens_total"] > 0 && sum["antiphon_cost_total"] > 0) }' \
+        "$out/metrics.txt"
+}
+
 stop_all() { stop_server; stop_sim; }
 trap stop_all EXIT
 
@@ -283,6 +292,7 @@ check "what the caller hears is speech" python3 tests/measure.py speech "$out/no
 check "an interruption stops Nova" call --wait-greeting 3000 --say "$out/hello.wav" --say "$out/another.wav" \
     --interrupt-after 700 --json "$out/nova-interrupt.json"
 figures "an interruption stops Nova" 20
+check "what it used and cost is in the metrics" nova_is_counted
 check "the server is well" server_is_well
 stop_server
 check "each of these calls replays to the same decisions" all_replayed recorded-nova

@@ -38,6 +38,9 @@ pub trait Port: Send + Sync + 'static {
     /// ICE servers for a client, with time-limited credentials for `user`.
     fn ice_servers(&self, user: &str) -> Vec<IceServer>;
 
+    /// What calls did and used, as OpenMetrics text.
+    fn metrics(&self) -> String;
+
     /// Whether new calls are welcome: `Err` says why not (draining, full, a backend is down).
     fn readiness(&self) -> Result<(), String>;
 }

@@ -19,6 +19,8 @@ use crate::problem::{Kind, Problem};
 use crate::{rtc, session};
 
 const HEALTH_METHODS: &str = "GET, HEAD, OPTIONS";
+/// OpenMetrics 1.0, which Prometheus reads.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All of the HTTP face: the API, which asks `port`, and the static `pages`.
 ///
@@ -38,6 +40,7 @@ pub fn router<P: Port>(port: Arc<P>, config: SignalingConfig, pages: &'static [P
         .route("/v1/session/{id}", closed(one_session, session::SESSION_METHODS))
         .route("/healthz", closed(get(alive), HEALTH_METHODS))
         .route("/readyz", closed(get(ready::<P>), HEALTH_METHODS))
+        .route("/metrics", closed(get(metrics::<P>), HEALTH_METHODS))
         .with_state(app);
     let with_pages = pages.iter().fold(api, |router, page| {
         let served = Arc::new(Served::new(*page));
@@ -95,6 +98,15 @@ async fn ready<P: Port>(State(app): State<Arc<App<P>>>) -> Result<Response, Prob
         .readiness()
         .map_err(|reason| Problem::new(Kind::Unavailable, reason).retry_after(BUSY_RETRY_AFTER))?;
     Ok(session::json(StatusCode::OK, &Health { status: "ready" }))
+}
+
+/// `GET /metrics`: what calls did and used. Who may see that is who may make calls for everybody.
+async fn metrics<P: Port>(
+    State(app): State<Arc<App<P>>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    app.keys.admit(&headers)?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], app.port.metrics()).into_response())
 }
 
 async fn unknown_path(request: Request) -> Problem {

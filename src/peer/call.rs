@@ -11,6 +11,7 @@ use super::webrtc::session::SessionStats;
 use crate::agent::{Agent, AgentStats};
 use crate::backend::BackendSession;
 use crate::call::event::EndReason;
+use crate::metrics::AgentMetrics;
 use crate::rtp::rtcp::PathStats;
 use crate::sdp::Fragment;
 use crate::sdp::offer::AudioFormat;
@@ -26,6 +27,8 @@ pub struct CallParts<C, V> {
     pub recording: Option<Recording>,
     /// The model that is asked whether a turn is over, if the agent's settings ask one.
     pub turn_judge: Option<TurnJudge>,
+    /// Where what it does and uses is counted.
+    pub metrics: AgentMetrics,
 }
 
 /// An offer that was answered.

@@ -32,6 +32,7 @@ use crate::dsp::vad::VoiceModel;
 use crate::flight::Recorded;
 use crate::limits::TURN_ANSWERS_MAX;
 use crate::media::codec::Codec;
+use crate::metrics::AgentMetrics;
 use crate::sdp::{Candidate, Fragment};
 use crate::time::SessionTime;
 
@@ -45,6 +46,7 @@ pub(super) struct Driver<C, V> {
     client: ClientLink,
     backend: Backend,
     turn_model: TurnModel,
+    metrics: AgentMetrics,
     network: Network,
     datagrams: mpsc::Receiver<Inbound>,
     requests: mpsc::Receiver<Control>,
@@ -118,6 +120,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
             agent: Recorded::new(parts.agent, recorder),
             tape,
             turn_model: TurnModel::new(parts.turn_judge),
+            metrics: parts.metrics,
             backend: Backend { session: parts.backend, is_gone: false },
             network: Network { udp, tcp: HashMap::new(), registration },
             datagrams,
@@ -337,6 +340,7 @@ impl<C: Codec, V: VoiceModel> Driver<C, V> {
                 AgentOutput::Backend(input) => self.send_to_backend(at, input),
                 AgentOutput::JudgeTurn { turn, pcm } => self.judge(at, turn, pcm),
                 AgentOutput::Client(event) => {
+                    self.metrics.handle_event(&event);
                     let timestamp = self.timestamp(at);
                     self.client.handle_event(&event, &timestamp);
                 }

@@ -16,6 +16,7 @@ use crate::backend::{self, Backend, BackendError, Problem};
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::smart_turn::SmartTurn;
 use crate::limits::{BACKEND_CHECKS_MAX, TURN_JUDGES_MAX};
+use crate::metrics::{AgentMetrics, Metrics};
 use crate::peer::TurnJudge;
 
 /// An agent and its backend, ready to be called.
@@ -23,18 +24,23 @@ pub(super) struct LiveAgent {
     pub(super) profile: AgentProfile,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) turn_judge: Option<TurnJudge>,
+    pub(super) metrics: AgentMetrics,
 }
 
 /// Makes every agent ready. All whose backends cannot be built are named.
-pub(super) async fn prepare(config: &Config) -> Result<BTreeMap<String, LiveAgent>, ServerError> {
+pub(super) async fn prepare(
+    config: &Config,
+    metrics: &Metrics,
+) -> Result<BTreeMap<String, LiveAgent>, ServerError> {
     let mut judges = TurnJudges::new(&config.runtime_dir);
     let mut accounts = Accounts::default();
     let (mut agents, mut errors) = (BTreeMap::new(), Vec::new());
     for (name, profile) in &config.agents {
-        match live(profile, &mut accounts).await {
-            Ok(agent) => {
-                let turn_judge = judges.of(name, profile)?;
-                agents.insert(name.clone(), LiveAgent { turn_judge, ..agent });
+        match backend_of(profile, &mut accounts).await {
+            Ok((profile, backend)) => {
+                let turn_judge = judges.of(name, &profile)?;
+                let metrics = metrics.agent(name);
+                agents.insert(name.clone(), LiveAgent { profile, backend, turn_judge, metrics });
             }
             Err(error) => errors.push((name.clone(), error)),
         }
@@ -70,7 +76,11 @@ pub(super) async fn check(
     if problems.iter().any(is_mistake) { Err(ServerError::Unfit(problems)) } else { Ok(problems) }
 }
 
-async fn live(profile: &AgentProfile, accounts: &mut Accounts) -> Result<LiveAgent, BackendError> {
+/// An agent's backend, and the agent with its clips loaded.
+async fn backend_of(
+    profile: &AgentProfile,
+    accounts: &mut Accounts,
+) -> Result<(AgentProfile, Arc<dyn Backend>), BackendError> {
     let backend: Arc<dyn Backend> = match &profile.backend {
         BackendConfig::Local(settings) => Arc::new(backend::local::Local::new(settings.clone())?),
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
@@ -88,7 +98,7 @@ async fn live(profile: &AgentProfile, accounts: &mut Accounts) -> Result<LiveAge
     profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
     let mut profile = profile.clone();
     profile.settings.clips = clips::load(&profile)?;
-    Ok(LiveAgent { profile, backend, turn_judge: None })
+    Ok((profile, backend))
 }
 
 /// The turn models at work, each file loaded once however many agents use it.

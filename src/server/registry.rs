@@ -26,6 +26,7 @@ use crate::limits::{BACKEND_CHECK_TIMEOUT, FLIGHT_FLUSH_TIMEOUT, SESSION_TTL_MAX
 use crate::media::g711::Law;
 use crate::media::negotiated::NegotiatedCodec;
 use crate::media::opus::OpusRefused;
+use crate::metrics::{AgentMetrics, Metrics};
 use crate::peer::{
     Advertise, AnswerError, CallHandle, CallParts, Endpoint, EndpointConfig, PatchError,
     Patched as CallPatched, Precondition, Recording,
@@ -41,6 +42,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Registry {
     config: Config,
     agents: BTreeMap<String, LiveAgent>,
+    metrics: Metrics,
     endpoint: Endpoint,
     recordings: Option<Recordings>,
     voice: SileroModel,
@@ -74,7 +76,8 @@ impl Registry {
             &config.runtime_dir.join("libonnxruntime.so"),
             &config.runtime_dir.join("silero_vad.onnx"),
         )?;
-        let agents = agents::prepare(&config).await?;
+        let metrics = Metrics::new();
+        let agents = agents::prepare(&config, &metrics).await?;
         let recordings = config.recordings.as_ref().map(Recordings::prepare).transpose()?;
         let media = &config.media;
         let advertise = match media.advertise.as_slice() {
@@ -85,6 +88,7 @@ impl Registry {
             Endpoint::bind(&EndpointConfig { udp: media.udp, tcp: media.tcp, advertise })?;
         Ok(Self {
             agents,
+            metrics,
             endpoint,
             recordings,
             voice,
@@ -185,7 +189,7 @@ impl Registry {
     ) -> Result<Answer, Refusal> {
         let place = self.admit()?;
         let call = random_id()?;
-        let (name, LiveAgent { profile, backend, turn_judge }) = agent;
+        let (name, LiveAgent { profile, backend, turn_judge, metrics }) = agent;
         let answered = self.endpoint.answer(sdp, |format| {
             let codec = codec(format.codec, profile)
                 .map_err(|refused| AnswerError::Internal(refused.to_string()))?;
@@ -199,6 +203,7 @@ impl Registry {
                 backend: backend.open(context(&call, profile))?,
                 recording: self.recording(&call, format.codec, profile),
                 turn_judge: turn_judge.clone(),
+                metrics: metrics.clone(),
             })
         });
         let answered = answered.map_err(refusal)?;
@@ -208,7 +213,9 @@ impl Registry {
         let is_wanted =
             session.as_ref().is_none_or(|session| self.sessions.started(session, &call));
         self.calls.insert(call.clone(), Running { handle: handle.clone(), session });
-        tokio::spawn(Arc::clone(self).watch(call.clone(), handle.clone(), place));
+        metrics.call_began();
+        let watch = Arc::clone(self).watch(call.clone(), handle.clone(), place, metrics.clone());
+        tokio::spawn(watch);
         let refused = match (is_wanted, self.draining()) {
             (true, Ok(())) => None,
             (false, Ok(())) => Some(Refusal::NotFound("the session was closed".to_owned())),
@@ -245,8 +252,15 @@ impl Registry {
     }
 
     /// Waits for a call's end and clears up after it.
-    async fn watch(self: Arc<Self>, call: String, handle: CallHandle, place: Place) {
+    async fn watch(
+        self: Arc<Self>,
+        call: String,
+        handle: CallHandle,
+        place: Place,
+        metrics: AgentMetrics,
+    ) {
         if let Some(summary) = handle.finished().await {
+            metrics.call_ended(&summary.reason);
             let stats = &summary.stats;
             tracing::info!(
                 call,
@@ -415,6 +429,10 @@ impl Port for Calls {
 
     fn ice_servers(&self, user: &str) -> Vec<IceServer> {
         self.0.config.ice_servers.ice_servers(user, SystemTime::now())
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.text()
     }
 
     fn readiness(&self) -> Result<(), String> {

@@ -349,6 +349,20 @@ async fn sessions_that_cannot_be_registered_are_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn metrics_are_for_who_has_an_access_key() {
+    let open = Server::start(config(&[])).await;
+    let reply = open.ask("GET", "/metrics", &[], b"").await;
+    assert_eq!((reply.status, reply.body.as_slice()), (200, b"# EOF\n".as_slice()));
+    assert!(reply.header("content-type").starts_with("application/openmetrics-text"));
+    let closed = Server::start(config(&["key-1"])).await;
+    assert_eq!(closed.ask("GET", "/metrics", &[], b"").await.status, 401);
+    let key = ("authorization", "Bearer key-1");
+    assert_eq!(closed.ask("GET", "/metrics", &[key], b"").await.status, 200);
+    let token = ("authorization", "Bearer token-1");
+    assert_eq!(closed.ask("GET", "/metrics", &[token], b"").await.status, 401);
+}
+
+#[tokio::test]
 async fn health_is_liveness_and_readiness_has_reasons() {
     let server = Server::start(config(&[])).await;
     assert_eq!(server.ask("GET", "/readyz", &[], b"").await.status, 200);

@@ -123,6 +123,10 @@ impl Port for FakePort {
         vec![stun, turn]
     }
 
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
+
     fn readiness(&self) -> Result<(), String> {
         self.not_ready.lock().expect("no panic while held").clone().map_or(Ok(()), Err)
     }

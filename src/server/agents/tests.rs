@@ -41,7 +41,8 @@ fn agents(answers: Vec<(&str, Option<Result<(), Problem>>)>) -> BTreeMap<String,
     let profile = config.agents.values().next().expect("there is one built in");
     let agent = |(name, answer): (&str, _)| {
         let (backend, profile) = (Arc::new(Asked(answer)), profile.clone());
-        (name.to_owned(), LiveAgent { profile, backend, turn_judge: None })
+        let metrics = Metrics::new().agent(name);
+        (name.to_owned(), LiveAgent { profile, backend, turn_judge: None, metrics })
     };
     answers.into_iter().map(agent).collect()
 }

@@ -24,6 +24,7 @@ use antiphon::media::codec::Codec as _;
 use antiphon::media::frame::PcmFrame;
 use antiphon::media::g711::Law;
 use antiphon::media::negotiated::NegotiatedCodec;
+use antiphon::metrics::Metrics;
 use antiphon::peer::{Advertise, CallHandle, CallParts, Endpoint, EndpointConfig};
 use antiphon_loopback::{Caller, Codec, PATIENCE, Sockets};
 use tokio::sync::mpsc::Receiver;
@@ -197,6 +198,7 @@ impl Call {
                 backend,
                 recording: None,
                 turn_judge: None,
+                metrics: Metrics::new().agent("latency"),
             })
         };
         let answered = endpoint.answer(&offer, build).expect("the offer can be served");

@@ -11,6 +11,7 @@ use antiphon::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
 use antiphon::media::codec::Codec as _;
 use antiphon::media::g711::Law;
 use antiphon::media::negotiated::NegotiatedCodec;
+use antiphon::metrics::Metrics;
 use antiphon::peer::{Advertise, CallHandle, CallParts, Endpoint, EndpointConfig};
 use antiphon::sdp::{AudioCodec, AudioFormat};
 use antiphon::telemetry::recordings::{CallFacts, Recordings};
@@ -90,7 +91,8 @@ impl Desk {
             let recording = self.recordings.as_ref().map(|recordings| recordings.begin(&facts));
             let agent = Agent::new(settings.clone(), codec(format), voice);
             let call_id = CALL_ID.to_owned();
-            Ok(CallParts { call_id, agent, backend, recording, turn_judge: None })
+            let metrics = Metrics::new().agent("loopback");
+            Ok(CallParts { call_id, agent, backend, recording, turn_judge: None, metrics })
         };
         let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
         (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })
