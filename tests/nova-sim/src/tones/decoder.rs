@@ -16,6 +16,8 @@ const HOP_MS: u32 = 5;
 const SHARE_MIN: f32 = 0.4;
 /// Mean square of a window that is too quiet to look at: -70 dBFS.
 const POWER_MIN: f32 = 107.0;
+/// How long the looks at a start of one symbol are in its plateau, in milliseconds.
+const PLATEAU_MS: u32 = SYMBOL_MS - WINDOW_MS + WINDOW_MS * 2 / 5;
 /// Looks at the start's plateau within this share of its peak are its middle.
 const PLATEAU_SHARE: f32 = 0.8;
 
@@ -68,11 +70,16 @@ impl Decoder {
 
     /// Hears some sound, of any length, and appends the words that are complete with it.
     pub fn push(&mut self, pcm: &[i16], words: &mut Vec<Spotted>) {
+        let pcm: Vec<f32> = pcm.iter().map(|sample| f32::from(*sample)).collect();
+        self.hear(&pcm, words);
+    }
+
+    fn hear(&mut self, pcm: &[f32], words: &mut Vec<Spotted>) {
         let kept = samples(SYMBOL_MS * SYMBOLS as u32 + WINDOW_MS, self.rate_hz);
         let mut rest = pcm;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(self.until_look));
-            self.recent.extend(now.iter().map(|sample| f32::from(*sample)));
+            self.recent.extend(now);
             let surplus = self.recent.len().saturating_sub(kept);
             self.recent.drain(..surplus);
             self.pushed += now.len() as u64;
@@ -112,11 +119,23 @@ impl Decoder {
                             let start = middle.saturating_sub(symbol / 2);
                             words.push(Spotted { word, start, end: last + symbol / 2 });
                         }
-                        None => self.words_damaged += 1,
+                        None => {
+                            self.words_damaged += 1;
+                            self.hear_again(middle + symbol / 2, words);
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Listens once more from there on: a word that was cut short hides the start of the next.
+    fn hear_again(&mut self, from: u64, words: &mut Vec<Spotted>) {
+        let count = self.pushed.saturating_sub(from) as usize;
+        let again = self.recent.split_off(self.recent.len().saturating_sub(count));
+        self.pushed -= again.len() as u64;
+        self.until_look = samples(HOP_MS, self.rate_hz);
+        self.hear(&Vec::from(again), words);
     }
 
     /// The power of the start tone in the latest window, if it is what is heard there.
@@ -147,8 +166,10 @@ impl Decoder {
         }
         // A click is as wide as the window and has no plateau; it fails its checksum.
         let half_window = samples(WINDOW_MS, self.rate_hz) as u64 / 2;
-        let middle = (first + last) / 2 - half_window;
-        let is_whistle = last - first > u64::from(SYMBOL_MS) * u64::from(self.rate_hz) / 1_000;
+        // A start that broke off runs on into the next.
+        let plateau = samples(PLATEAU_MS, self.rate_hz) as u64;
+        let middle = (first.max(last.saturating_sub(plateau)) + last) / 2 - half_window;
+        let is_whistle = last - first > samples(2 * SYMBOL_MS - WINDOW_MS / 2, self.rate_hz) as u64;
         self.search = if is_whistle { Search::Listening } else { Search::Word { middle } };
     }
 
