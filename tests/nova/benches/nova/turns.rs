@@ -14,15 +14,19 @@ use tokio::time::Instant;
 use crate::{MANNERS, figures};
 
 /// Calls at once, each with a simulator of its own.
-const CALLS: usize = 4;
+const CALLS: usize = 10;
 const TURNS: usize = 5;
+/// From the answer of one call's simulator to the next one's: together they fall everywhere in the 20 ms from
+/// one packet to the next. The simulator counts from the caller's last frame, so that each by itself would
+/// always fall in the same place, as no real service does.
+const APART: Duration = Duration::from_millis(2);
 
 pub(crate) async fn print() {
     let settings = SimSettings::tones();
-    let own = settings.detection + settings.answer;
     let mut calls = JoinSet::new();
-    for _ in 0..CALLS {
-        let settings = settings.clone();
+    for number in 0..CALLS as u32 {
+        let settings = SimSettings { answer: settings.answer + APART * number, ..settings.clone() };
+        let own = settings.detection + settings.answer;
         calls.spawn(async move {
             let service = Service::start(settings).await;
             let (nova, connection) = (NovaSettings::default(), service.connection());
@@ -38,18 +42,19 @@ pub(crate) async fn print() {
                     given.push(at);
                 }
             }
-            (call.moments, given)
+            (own, call.moments, given)
         });
     }
-    let (mut whole, mut last) = (Vec::new(), Vec::new());
-    for (moments, given) in calls.join_all().await {
-        whole.extend(figures::latencies(&moments));
+    let (mut whole, mut beyond, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for (own, moments, given) in calls.join_all().await {
+        let latencies = figures::latencies(&moments);
+        beyond.extend(latencies.iter().map(|time| time.saturating_sub(own)));
+        whole.extend(latencies);
         last.extend(moments.iter().filter_map(|moment| after_output(moment, &given)));
     }
     figures::print("audioOutput given -> first packet of it", last);
-    figures::print("end of speech -> first audible packet", whole.clone());
-    let beyond = whole.into_iter().map(|time| time.saturating_sub(own)).collect();
-    figures::print("  beyond the simulator's own 735 ms", beyond);
+    figures::print("end of speech -> first audible packet", whole);
+    figures::print("  beyond the simulator's own 735 to 753 ms", beyond);
 }
 
 /// From the first audio that the service gave after a question to the first packet of the answer.
