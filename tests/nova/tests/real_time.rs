@@ -11,7 +11,7 @@ use antiphon_nova_sim::count;
 use antiphon_nova_sim::faults::{
     ExceptionKind, Fault, FaultRule, OpeningFault, Refusal, ResetReason, StreamFault, When,
 };
-use antiphon_nova_sim::settings::MindKind;
+use antiphon_nova_sim::settings::{BargeIn, MindKind};
 use antiphon_nova_sim::tones::Word;
 use antiphon_nova_sim::{Counts, SimSettings};
 use antiphon_nova_tests::caller::{Exchange, Manners};
@@ -105,6 +105,21 @@ async fn renewals_lose_and_double_no_word() {
     assert_eq!(call.complaints, [""; 0]);
     assert_lawful(&service.sim.counts());
     assert!(service.sim.counts().streams >= 3, "{:?}", service.sim.counts());
+}
+
+#[tokio::test]
+async fn each_shape_of_an_interruption_leads_to_the_next_answer() {
+    const WORDS: usize = 7;
+    let sim = SimSettings { barge_in: BargeIn::Rotate, ..SimSettings::tones() };
+    let service = Service::start(sim).await;
+    let manners = Manners { answer_words: WORDS, interrupts_after: Some(2), ..MANNERS };
+    let mut call = call(&plain(&service, nova()), manners);
+    for exchange in talk(&mut call, BargeIn::SHAPES.len() + 1).await {
+        let expected = count::answer(exchange.number, WORDS);
+        assert!(expected.starts_with(&exchange.words), "{exchange:?}");
+        assert!((2..WORDS).contains(&exchange.words.len()), "{exchange:?}");
+    }
+    assert_lawful(&service.sim.counts());
 }
 
 #[tokio::test]
