@@ -164,6 +164,16 @@ impl Floor {
         if let BackendEvent::Interrupted { generation } = event {
             return self.interrupted_by_backend(now, generation, effects);
         }
+        // A backend may have said what it had to say before it needs the client: it is enough that no later
+        // reply was asked for.
+        let is_over = generation == self.generation && self.reply_mut().is_none();
+        let event = match event {
+            BackendEvent::ToolCall { call_id, name, arguments, .. } if is_over => {
+                effects.client(ClientEvent::ToolCall { generation, call_id, name, arguments });
+                return;
+            }
+            event => event,
+        };
         let told = effects.outputs.len();
         let Some(reply) = self.admit(generation, &mut effects.stats) else { return };
         match event {
