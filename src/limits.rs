@@ -407,7 +407,7 @@ pub const SESSION_TTL_DEFAULT: Duration = Duration::from_secs(60);
 /// How long a starting server waits for its backends to say whether they would work. Those that have not
 /// said it by then are named, and the server starts.
 pub const BACKEND_CHECK_TIMEOUT: Duration = Duration::from_secs(3);
-/// Backends asked at the same moment: fewer than the smallest account's conversations.
+/// Backends asked at the same moment. More wait for one of these to answer.
 pub const BACKEND_CHECKS_MAX: usize = 8;
 /// How long running calls are given to end when the server is asked to stop.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(10);

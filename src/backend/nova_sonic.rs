@@ -114,6 +114,8 @@ impl Backend for NovaSonic {
     }
 
     fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
+        // Should the check at start have been cut short.
+        self.keep_warm();
         let reports = machine::reports();
         let warm = self.pool.get().and_then(|pool| pool.take(FIRST_LINE, &reports.0));
         let first = match warm {

@@ -45,8 +45,9 @@ pub enum Said {
     },
     /// Audio of the agent: not empty, mono, as much as an event can hold.
     Audio(Vec<i16>),
-    /// An audio block is over; with [`Stop::EndTurn`] the agent's turn is.
-    AudioEnds(Stop),
+    /// An audio block is over; with [`Stop::EndTurn`] the agent's turn is. `is_cut`: nothing of it was to be
+    /// heard any more ([`Contents::cut`]).
+    AudioEnds { stop: Stop, is_cut: bool },
     /// The user has interrupted the agent. May repeat.
     Interrupted,
     /// A function is to be called, and answered exactly once.
@@ -107,6 +108,8 @@ struct Content {
     bytes: usize,
     /// The interruption that it marks was told.
     is_marker: bool,
+    /// What comes of it is of an answer that was cut.
+    is_cut: bool,
 }
 
 impl Contents {
@@ -118,6 +121,12 @@ impl Contents {
     /// What `event` says, in order: two things at most, often nothing.
     pub fn step(&mut self, event: ServerEvent) -> impl Iterator<Item = Said> + use<> {
         self.said(event).into_iter().flatten()
+    }
+
+    /// The answer that sounds was cut: audio of the blocks that are open now is of no use, however late it
+    /// comes.
+    pub fn cut(&mut self) {
+        self.open.iter_mut().for_each(|content| content.is_cut = true);
     }
 
     /// What was counted since the beginning.
@@ -135,9 +144,11 @@ impl Contents {
                 (kind == Kind::Audio).then_some(Said::AudioBegins { rate_hz: sample_rate_hz })
             }
             ServerEvent::TextOutput { content_id, text, role } => self.text(content_id, text, role),
-            ServerEvent::AudioOutput { pcm, is_torn, .. } => {
+            ServerEvent::AudioOutput { content_id, pcm, is_torn } => {
                 self.stats.torn += u64::from(is_torn);
-                (!pcm.is_empty()).then_some(Said::Audio(pcm))
+                let block = self.open.iter().find(|content| content.id == content_id);
+                let is_cut = block.is_some_and(|content| content.is_cut);
+                (!pcm.is_empty() && !is_cut).then_some(Said::Audio(pcm))
             }
             ServerEvent::ToolUse { use_id, name, arguments, .. } => {
                 Some(Said::ToolUse { use_id, name, arguments })
@@ -166,7 +177,8 @@ impl Contents {
         self.blocks += 1;
         let key = ContentKey(self.blocks);
         let text = String::new();
-        let content = Content { id, key, kind, role, stage, text, bytes: 0, is_marker: false };
+        let (bytes, is_marker, is_cut) = (0, false, false);
+        let content = Content { id, key, kind, role, stage, text, bytes, is_marker, is_cut };
         self.open.push_back(content);
     }
 
@@ -191,7 +203,9 @@ impl Contents {
         let is_interrupted = stop == Stop::Interrupted;
         match begun.or(kind) {
             Some(Kind::Audio) => {
-                [Some(Said::AudioEnds(stop)), is_interrupted.then_some(Said::Interrupted)]
+                let is_cut = content.is_some_and(|content| content.is_cut);
+                let ends = Said::AudioEnds { stop, is_cut };
+                [Some(ends), is_interrupted.then_some(Said::Interrupted)]
             }
             Some(Kind::Tool) => [None, None],
             Some(Kind::Text | Kind::Unknown) | None => match content {

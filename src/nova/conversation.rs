@@ -18,6 +18,7 @@ mod commands;
 mod connections;
 mod losing;
 mod sending;
+mod tempo;
 mod texts;
 mod tools;
 mod watches;
@@ -41,6 +42,7 @@ use crate::tools::{Desk, ToolDone, ToolRun, ToolSpec, Toolbox};
 
 use answers::{Answer, Asked, Interruption};
 use connections::Connections;
+use tempo::Tempo;
 use texts::Finals;
 use watches::Watch;
 
@@ -76,13 +78,22 @@ pub enum LineEvent {
     Opened {
         /// How long its credentials are still good; `None`: for ever.
         credentials_last: Option<Duration>,
-        /// It was opened ahead: its own scribe, whose audio block is open.
-        warm: Option<Box<Scribe>>,
+        /// It was opened ahead.
+        warm: Option<Warm>,
     },
     /// An event came, as JSON.
     Event(Vec<u8>),
     /// It is over. Nothing follows.
     Ended(Fault),
+}
+
+/// A connection that was opened ahead.
+#[derive(Debug)]
+pub struct Warm {
+    /// Its own, whose audio block is open.
+    pub scribe: Box<Scribe>,
+    /// Since the service accepted it.
+    pub age: Duration,
 }
 
 /// What the conversation wants done.
@@ -155,6 +166,8 @@ pub struct Conversation {
     nova_hears: bool,
     /// The reply that the call waits for, or takes.
     asked: Option<Asked>,
+    /// The newest reply that the call asked for.
+    last_reply: Generation,
     /// The answer that Nova makes.
     answer: Option<Answer>,
     /// The reply that sounds, or is about to: it has content, and the call has not closed it.
@@ -173,13 +186,14 @@ pub struct Conversation {
     tried_again: bool,
     /// A reply was cut short by the death of its connection and is to be gone on with.
     goes_on: bool,
-    /// How fast the voice speaks, once a sentence of it was complete.
-    voice_pace: Option<f64>,
+    /// How fast the voice speaks.
+    voice: Tempo,
     /// The result of the last tool, while Nova has not spoken since.
     last_result: Option<String>,
     /// The call was asked for the floor and has not given it.
     wants_to_speak: bool,
-    texts: VecDeque<String>,
+    /// What is to be said to Nova, and the reply that it asks for.
+    texts: VecDeque<(Option<Generation>, String)>,
     /// Used, and not told yet.
     used: Usage,
     is_ready: bool,
@@ -231,6 +245,7 @@ impl Conversation {
             last_turn: TurnId(0),
             nova_hears: false,
             asked: None,
+            last_reply: Generation(0),
             answer: None,
             sounding: None,
             interruption: Interruption::default(),
@@ -241,7 +256,7 @@ impl Conversation {
             deaf_at: None,
             tried_again: false,
             goes_on: false,
-            voice_pace: None,
+            voice: Tempo::default(),
             last_result: None,
             wants_to_speak: false,
             texts: VecDeque::new(),
@@ -332,6 +347,14 @@ impl Conversation {
         self.is_over
     }
 
+    /// What is to be said to Nova is one thing, however many parts it came in.
+    fn unanswered_with(&self, text: String) -> String {
+        match &self.unanswered {
+            Some(before) => format!("{before} {text}"),
+            None => text,
+        }
+    }
+
     /// What was counted so far.
     pub const fn stats(&self) -> NovaStats {
         self.stats
@@ -356,12 +379,12 @@ impl Conversation {
     }
 
     /// Says something to the model in place of the user, as soon as a connection takes it.
-    fn say(&mut self, now: SessionTime, text: String) {
+    fn say(&mut self, now: SessionTime, reply: Option<Generation>, text: String) {
         if self.texts.len() == NOVA_TEXTS_WAITING_MAX {
             self.stats.texts_refused += 1;
             return;
         }
-        self.texts.push_back(text);
+        self.texts.push_back((reply, text));
         self.send_texts(now);
     }
 
@@ -374,6 +397,7 @@ impl Conversation {
             && self.answer.is_none()
             && self.sounding.is_none()
             && self.unanswered.is_none()
+            && self.last_result.is_none()
             && self.texts.is_empty()
             && self.desk.pending() == 0
     }

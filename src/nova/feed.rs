@@ -31,7 +31,7 @@ const AHEAD_MAX: Duration = Duration::from_millis(60);
 /// The stream of one call.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// When the stream began: with the first frame.
+    /// When the stream began.
     began: Option<SessionTime>,
     /// Samples of the stream so far.
     samples: u64,
@@ -47,11 +47,14 @@ impl Default for Feed {
 }
 
 impl Feed {
+    /// The stream begins, unless it has: from here on what does not come is silence.
+    pub fn begin(&mut self, now: SessionTime) {
+        self.began.get_or_insert(now);
+    }
+
     /// Takes the next 20 ms of the user. `nobody_speaks`: they may be left out if the stream is ahead.
     pub fn push(&mut self, now: SessionTime, frame: &PcmFrame, nobody_speaks: bool) {
-        if self.began.is_none() {
-            self.began = Some(now);
-        }
+        self.begin(now);
         let is_silence = frame.0.iter().all(|sample| *sample == 0);
         if self.ahead(now) > AHEAD_MAX && (nobody_speaks || is_silence && self.ahead(now) > GAP_MAX)
         {

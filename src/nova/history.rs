@@ -72,6 +72,16 @@ impl History {
         self.push(Origin::Note, text);
     }
 
+    /// The model was not told it after all. What the user said stays, also if nobody answers it.
+    pub fn forget_note(&mut self, text: &str) {
+        let is_it = |entry: &Entry| entry.origin == Origin::Note && entry.message.text == text;
+        if let Some(at) = self.entries.iter().rposition(is_it)
+            && let Some(entry) = self.entries.remove(at)
+        {
+            self.bytes -= entry.message.text.len();
+        }
+    }
+
     /// The agent is going to say more of reply `id`, a sentence as a rule. Once it is known what of the
     /// reply was heard, further text of it is not taken: it comes late.
     pub fn agent_says(&mut self, id: u32, text: &str) {

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::budget::Seat;
 use super::line::{Dial, Line, LineReport};
 use super::pool::SetUp;
 use crate::backend::Problem;
@@ -17,6 +18,9 @@ use crate::nova::fault::{self, Fault, Remedy};
 
 /// How long is waited for an exception about the set-up, which comes after the acceptance.
 const AFTERTHOUGHT: Duration = Duration::from_millis(700);
+
+/// How often is asked for a place while there is none.
+const PLACE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens a conversation and ends it, within [`NOVA_CHECK_TIMEOUT`].
 pub async fn check(dial: &Dial, set_up: &SetUp) -> Result<(), Problem> {
@@ -44,7 +48,7 @@ pub async fn check(dial: &Dial, set_up: &SetUp) -> Result<(), Problem> {
 
 /// Until it ended in order, or nothing was said against it for long enough.
 async fn conversation(dial: &Dial, set_up: &SetUp, deadline: Instant) -> Result<(), Fault> {
-    let seat = dial.account.budget().seat().map_err(|_busy| Fault::Busy)?;
+    let seat = place(dial, deadline).await?;
     let (reports, mut heard) = mpsc::channel(NOVA_REPORTS_MAX);
     let (mut scribe, first) = set_up.begin("check".to_owned());
     let line = Line::open(dial, first, 0, reports);
@@ -65,6 +69,18 @@ async fn conversation(dial: &Dial, set_up: &SetUp, deadline: Instant) -> Result<
         }
     }
     Ok(())
+}
+
+/// A place of the account. The checks of its other agents have them now, each for a moment, and so does
+/// nobody else: there are no calls yet.
+async fn place(dial: &Dial, deadline: Instant) -> Result<Seat, Fault> {
+    loop {
+        match dial.account.budget().seat() {
+            Ok(seat) => return Ok(seat),
+            Err(_busy) if Instant::now() + PLACE_PAUSE < deadline => sleep(PLACE_PAUSE).await,
+            Err(_busy) => return Err(Fault::Busy),
+        }
+    }
 }
 
 /// Whether it would be the same the next time: there is no history here that could be at fault.

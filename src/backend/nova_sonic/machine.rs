@@ -13,7 +13,7 @@ use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::limits::NOVA_REPORTS_MAX;
-use crate::nova::conversation::{Act, Conversation, LineEvent, LineId, Made, Setup};
+use crate::nova::conversation::{Act, Conversation, LineEvent, LineId, Made, Setup, Warm};
 use crate::nova::fault::{Fault, Silence};
 use crate::nova::outline::outline;
 use crate::nova::request::Unit;
@@ -148,11 +148,13 @@ impl NovaMachine {
     }
 
     fn open(&mut self, now: SessionTime, id: LineId, unit: Unit, renews: bool) {
-        if let Some(WarmLine { line, scribe, seat, credentials_until, .. }) = self.warm.take() {
+        if let Some(warm) = self.warm.take() {
+            let WarmLine { line, scribe, seat, opened_at, credentials_until } = warm;
             self.seat = Some(seat);
             self.lines.insert(id, Open { line, spare: None });
             let credentials_last = credentials_until.map(|until| until - Instant::now());
-            let event = LineEvent::Opened { credentials_last, warm: Some(Box::new(scribe)) };
+            let warm = Warm { scribe: Box::new(scribe), age: opened_at.elapsed() };
+            let event = LineEvent::Opened { credentials_last, warm: Some(warm) };
             return self.talk.handle_line(now, id, event);
         }
         let spare = renews.then(|| self.dial.account.budget().spare());
@@ -276,7 +278,7 @@ impl Machine for NovaMachine {
     }
 }
 
-/// The call is over: the service is told, and what it cost is known.
+/// The call is over, and the service is told. What it counts from here on is in no sum of ours.
 impl Drop for NovaMachine {
     fn drop(&mut self) {
         self.talk.handle_hang_up(self.now);

@@ -31,7 +31,8 @@ fn shown(said: &Said) -> String {
         Said::Spoken(text) => format!("spoken: {text}"),
         Said::AudioBegins { rate_hz } => format!("audio at {}", rate_hz.unwrap_or_default()),
         Said::Audio(pcm) => format!("{} samples", pcm.len()),
-        Said::AudioEnds(stop) => format!("audio ends: {stop:?}"),
+        Said::AudioEnds { stop, is_cut: false } => format!("audio ends: {stop:?}"),
+        Said::AudioEnds { stop, is_cut: true } => format!("cut audio ends: {stop:?}"),
         Said::ToolUse { use_id, name, arguments } => format!("tool {name} {use_id} {arguments}"),
         Said::Usage(totals) => format!("usage: {:?} out", totals.speech_out),
         Said::UserSpeechStarted => "user starts".to_owned(),
@@ -390,4 +391,25 @@ fn what_should_not_happen_is_counted() {
     assert_eq!(said_of(&mut contents, &events), ["1 samples", "unknown", "unknown"]);
     let expected = ContentStats { unknown: 2, forgotten: 0, clipped: 0, torn: 1 };
     assert_eq!(contents.stats(), expected);
+}
+
+#[test]
+fn of_what_was_cut_only_the_end_is_told() {
+    let mut contents = Contents::new();
+    said_of(&mut contents, &[audio_begins("s1"), audio("s1")]);
+    contents.cut();
+    let later = [
+        audio("s1"),
+        audio_begins("s2"),
+        audio("s2"),
+        audio("s1"),
+        ends("s1", "AUDIO", "END_TURN"),
+        ends("s2", "AUDIO", "END_TURN"),
+    ];
+    let expected =
+        ["audio at 24000", "2 samples", "cut audio ends: EndTurn", "audio ends: EndTurn"];
+    assert_eq!(
+        said_of(&mut contents, &later)[..],
+        expected.map(|it| it.replace("2 samples", "3 samples"))
+    );
 }

@@ -101,8 +101,9 @@ impl Answer {
     }
 
     /// The text of what was delivered.
-    pub(super) fn text_so_far(&self, rate_hz: u32) -> String {
-        if self.held.is_empty() { self.pace.text_so_far(rate_hz) } else { self.pace.complete() }
+    pub(super) fn text_so_far(&self) -> String {
+        let samples = |piece: &Piece| if let Piece::Audio(pcm) = piece { pcm.len() } else { 0 };
+        self.pace.text_so_far(self.held.iter().map(samples).sum())
     }
 
     /// The reply that it is given to.
@@ -147,7 +148,8 @@ impl Conversation {
             Said::Planned { text, .. } => self.planned(now, line, text),
             Said::AudioBegins { .. } => self.sign_of_answer(now),
             Said::Audio(pcm) => self.answer_audio(now, line, pcm),
-            Said::AudioEnds(stop) => self.audio_ends(now, stop),
+            Said::AudioEnds { stop, is_cut: false } => self.audio_ends(now, stop),
+            Said::AudioEnds { stop, is_cut: true } => self.cut_audio_ends(now, stop),
             Said::Interrupted => self.interrupted(now, Report::Marker),
             Said::ToolUse { use_id, name, arguments } => {
                 self.tool_use(now, line, use_id, &name, &arguments);
@@ -175,8 +177,14 @@ impl Conversation {
             self.timers.disarm(watch);
         }
         self.interrupted(now, Report::Speech);
-        // From here on Nova knows what the call did.
-        if let Some(Answer { route: Route::Dropped { since, by }, .. }) = &mut self.answer {
+        self.dropped_by_nova(now);
+    }
+
+    /// From here on Nova knows what the call did: it says no more of an answer that was dropped.
+    fn dropped_by_nova(&mut self, now: SessionTime) {
+        if let Some(Answer { route: Route::Dropped { since, by }, .. }) = &mut self.answer
+            && *by == DroppedBy::Call
+        {
             (*since, *by) = (now, DroppedBy::Nova);
         }
     }
@@ -202,10 +210,7 @@ impl Conversation {
         if self.version == ModelVersion::V2 {
             // Should the connection die now, the words are sent and not their sound.
             self.recent.end_turn();
-            self.unanswered = Some(match self.unanswered.take() {
-                Some(before) => format!("{before} {text}"),
-                None => text,
-            });
+            self.unanswered = Some(self.unanswered_with(text));
         }
         self.await_answer(now);
     }
@@ -244,7 +249,7 @@ impl Conversation {
         }
         self.sign_of_answer(now);
         if let Some(answer) = &mut self.answer {
-            answer.pace.sentence_samples += pcm.len() as u64;
+            answer.pace.push_audio(pcm.len());
         }
         while pcm.len() > BACKEND_BLOCK_SAMPLES_MAX {
             let rest = pcm.split_off(BACKEND_BLOCK_SAMPLES_MAX);
@@ -258,10 +263,24 @@ impl Conversation {
         self.release_held(now);
         if let Some(answer) = &mut self.answer {
             answer.pace.complete_sentence();
-            self.voice_pace = answer.pace.usual();
+            self.voice = answer.pace.tempo();
         }
+        // It works: failures are counted from here.
+        self.connections.attempts = 0;
         if stop == Stop::EndTurn {
             self.end_answer(now);
+        }
+    }
+
+    /// The rest of what was cut is over. Nova may have ended it there, or goes on until it hears of it.
+    fn cut_audio_ends(&mut self, now: SessionTime, stop: Stop) {
+        let Some(Answer { route: Route::Dropped { since, by }, .. }) = &mut self.answer else {
+            return;
+        };
+        match stop {
+            Stop::EndTurn => self.answer = None,
+            Stop::Interrupted => (*since, *by) = (now, DroppedBy::Nova),
+            _ => {}
         }
     }
 
@@ -292,7 +311,8 @@ impl Conversation {
                 Route::Waiting(VecDeque::new())
             }
         };
-        self.answer = Some(Answer::new(route, line, Pace::of_voice(self.voice_pace)));
+        let pace = Pace::of_voice(self.voice, self.setup.settings.output_rate_hz);
+        self.answer = Some(Answer::new(route, line, pace));
     }
 
     /// Asks for the floor, unless the call is about to ask for a reply by itself.
@@ -372,7 +392,7 @@ impl Conversation {
         }
     }
 
-    fn end_answer(&mut self, now: SessionTime) {
+    pub(super) fn end_answer(&mut self, now: SessionTime) {
         self.timers.disarm(Watch::Stall);
         if self.is_waiting() {
             return self.piece(now, Piece::End);
@@ -416,7 +436,7 @@ impl Conversation {
     fn interrupted(&mut self, now: SessionTime, report: Report) {
         // A late report of the last interruption is not one of the answer that has begun since.
         if report == Report::Marker && self.interruption.is_known(now) {
-            return;
+            return self.dropped_by_nova(now);
         }
         let makes = self.answer.as_ref().and_then(Answer::generation);
         let cut = self.sounding.take().or(makes);
@@ -446,6 +466,8 @@ impl Conversation {
         {
             self.stats.answers_dropped += 1;
             answer.route = Route::Dropped { since: now, by };
+            let line = answer.line;
+            self.connections.cut(line);
         }
     }
 

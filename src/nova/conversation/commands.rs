@@ -70,10 +70,13 @@ impl Conversation {
     fn begin_turn(&mut self, now: SessionTime, turn: TurnId) {
         self.last_turn = turn;
         self.turn = Some(OpenTurn { turn, told: false });
-        (self.nova_knows, self.tried_again) = (false, false);
+        // Nova may have noticed before the call was sure.
+        (self.nova_knows, self.tried_again) = (self.nova_hears, false);
         self.recent.begin_turn();
-        // A connection that hears nothing of this is deaf.
-        self.timers.arm(Watch::Deaf, now + self.notices_within());
+        if !self.nova_knows {
+            // A connection that hears nothing of this is deaf.
+            self.timers.arm(Watch::Deaf, now + self.notices_within());
+        }
     }
 
     /// The call waits for a reply that Nova is asked for by a text.
@@ -86,12 +89,13 @@ impl Conversation {
             return;
         }
         self.ask(now, generation, Cause::Text);
-        self.say(now, text);
+        self.say(now, Some(generation), text);
     }
 
     /// The call waits for a reply.
     fn ask(&mut self, now: SessionTime, generation: Generation, cause: Cause) {
         self.asked = Some(Asked { generation, has_content: false });
+        self.last_reply = generation;
         self.attach(now, cause);
         if self.asked.as_ref().is_none_or(|asked| asked.has_content) {
             return;
@@ -107,6 +111,11 @@ impl Conversation {
     fn handle_cancelled(&mut self, now: SessionTime, generation: Generation, heard: &Heard) {
         self.history.agent_heard(generation.0, &heard.text);
         self.finals.cut(generation);
+        if let Some(at) = self.texts.iter().position(|(reply, _)| *reply == Some(generation))
+            && let Some((_, text)) = self.texts.remove(at)
+        {
+            self.history.forget_note(&text);
+        }
         self.drop_answer_of(now, generation);
         self.close_reply(generation);
         self.goes_on = false;

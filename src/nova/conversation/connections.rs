@@ -12,8 +12,10 @@
 
 use std::time::Duration;
 
+use super::commands::filled;
+use super::losing::EARLY_DEATH;
 use super::watches::Watch;
-use super::{Act, Conversation, LineEvent, LineId, declarations};
+use super::{Act, Conversation, LineEvent, LineId, Warm, declarations};
 use crate::call::event::{BackendEvent, Usage};
 use crate::limits::{NOVA_LEAVING_MAX, NOVA_UNIT_EVENTS_MAX};
 use crate::nova::contents::{Contents, Said};
@@ -28,7 +30,11 @@ use crate::time::SessionTime;
 /// A connection that was opened ahead of its time is given up unless it was needed by then: the service ends
 /// one that hears nothing for 55 s.
 pub(super) const STAND_BY_MAX: Duration = Duration::from_secs(40);
-/// Sound that a connection must have heard before a text makes it speak.
+/// A connection is not replaced sooner, however soon its credentials expire.
+const RENEWAL_MIN: Duration = Duration::from_secs(20);
+/// So long before they do it is replaced in the middle of whatever is going on.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
+/// Sound that a connection must have heard since the last text before another makes it speak.
 pub(super) const LEAD_SAMPLES: u64 = INPUT_RATE_HZ as u64 / 10;
 /// Counts come many times in a turn; they are told so long after the first.
 const USAGE_PAUSE: Duration = Duration::from_secs(1);
@@ -56,6 +62,7 @@ pub(super) struct Line {
     pub(super) contents: Contents,
     pub(super) opened: SessionTime,
     pub(super) had_history: bool,
+    /// Of sound, since the last text.
     pub(super) samples: u64,
 }
 
@@ -65,6 +72,8 @@ pub(super) struct Next {
     pub(super) scribe: Scribe,
     pub(super) opened: Option<SessionTime>,
     pub(super) is_warm: bool,
+    /// When the conversation got it.
+    pub(super) age: Duration,
     pub(super) credentials_last: Option<Duration>,
 }
 
@@ -80,6 +89,12 @@ impl Connections {
             early_deaths: 0,
             chance: seed,
         }
+    }
+
+    /// The answer that this one makes was cut.
+    pub(super) fn cut(&mut self, line: LineId) {
+        let all = self.live.iter_mut().chain(&mut self.leaving);
+        all.filter(|it| it.id == line).for_each(|it| it.contents.cut());
     }
 
     /// From 0 to 1 (SplitMix64: enough to spread connections in time).
@@ -109,8 +124,10 @@ impl Conversation {
             &declarations(&self.setup.tools),
         );
         let renews = self.connections.live.is_some();
-        self.connections.next =
-            Some(Next { id: line, scribe, opened: None, is_warm: false, credentials_last: None });
+        let age = Duration::ZERO;
+        let next =
+            Next { id: line, scribe, opened: None, is_warm: false, age, credentials_last: None };
+        self.connections.next = Some(next);
         self.timers.arm(Watch::Open, now + self.setup.settings.patience.open);
         self.acts.push_back(Act::Open { line, unit, renews });
     }
@@ -120,15 +137,15 @@ impl Conversation {
         now: SessionTime,
         line: LineId,
         credentials_last: Option<Duration>,
-        warm: Option<Box<Scribe>>,
+        warm: Option<Warm>,
     ) {
         let Some(next) = self.connections.next.as_mut().filter(|next| next.id == line) else {
             return;
         };
         next.opened = Some(now);
         next.credentials_last = credentials_last;
-        if let Some(scribe) = warm {
-            (next.scribe, next.is_warm) = (*scribe, true);
+        if let Some(Warm { scribe, age }) = warm {
+            (next.scribe, next.is_warm, next.age) = (*scribe, true, age);
         }
         self.timers.disarm(Watch::Open);
         self.stats.connections += 1;
@@ -167,7 +184,7 @@ impl Conversation {
         let is_quiet = self.is_quiet() && !self.goes_on;
         if let Some(old) = self.connections.live.take() {
             self.stats.renewals += 1;
-            self.leave(old);
+            self.leave(now, old);
         }
         for watch in [Watch::Renew, Watch::AtLatest, Watch::StandBy, Watch::Retry] {
             self.timers.disarm(watch);
@@ -182,11 +199,12 @@ impl Conversation {
             samples: 0,
         };
         self.connections.live = Some(line);
+        self.feed.begin(now);
         if !next.is_warm {
             self.send_beginning();
         }
         self.replay(is_quiet);
-        self.arm_renewal(now, next.credentials_last);
+        self.arm_renewal(now, next.age, next.credentials_last);
         if !self.is_ready {
             self.is_ready = true;
             self.tell(BackendEvent::Ready);
@@ -199,7 +217,8 @@ impl Conversation {
     fn send_beginning(&mut self) {
         let mut messages = self.history.for_connection(&self.setup.settings.history);
         // What is to be answered is said again, not remembered.
-        for text in self.texts.iter().rev().chain(&self.unanswered) {
+        let texts = self.texts.iter().rev().map(|(_, text)| text);
+        for text in texts.chain(&self.unanswered) {
             if let Some(last) = messages.last_mut()
                 && last.speaker == Speaker::User
                 && let Some(before) = last.text.strip_suffix(text.as_str())
@@ -245,28 +264,43 @@ impl Conversation {
             self.goes_on = false;
         }
         let goes_on = std::mem::take(&mut self.goes_on);
-        if let Some(text) = self.unanswered.clone() {
-            self.texts.push_front(text);
-        } else if goes_on {
-            self.texts.push_front(self.setup.settings.instructions.go_on.clone());
+        let instructions = &self.setup.settings.instructions;
+        let again = if let Some(text) = self.unanswered.take() {
+            Some(text)
+        } else if let Some(result) = self.last_result.take() {
+            Some(filled(&instructions.late_result, &result))
+        } else {
+            goes_on.then(|| instructions.go_on.clone())
+        };
+        if let Some(text) = again {
+            self.texts.push_front((None, text));
         }
         self.send_texts(now);
     }
 
-    fn arm_renewal(&mut self, now: SessionTime, credentials_last: Option<Duration>) {
+    /// `age`: since the service accepted it.
+    fn arm_renewal(&mut self, now: SessionTime, age: Duration, credentials_last: Option<Duration>) {
         let renewal = self.setup.settings.renewal;
-        let mut after =
-            renewal.after.saturating_sub(renewal.jitter.mul_f32(self.connections.whim()));
+        let early = renewal.jitter.mul_f32(self.connections.whim());
+        let mut after = renewal.after.saturating_sub(early).saturating_sub(age);
+        let mut at_latest = renewal.at_latest.saturating_sub(age);
         if let Some(last) = credentials_last {
-            after = after.min(last.saturating_sub(renewal.before_expiry));
+            let in_time = last.checked_sub(renewal.before_expiry).filter(|it| *it >= RENEWAL_MIN);
+            // The next ones may be no younger, where somebody else renews them.
+            let before = in_time.unwrap_or((last / 2).max(RENEWAL_MIN));
+            after = after.min(before);
+            at_latest = at_latest.min(last.saturating_sub(EXPIRY_MARGIN).max(before));
         }
         self.timers.arm(Watch::Renew, now + after);
-        self.timers.arm(Watch::AtLatest, now + renewal.at_latest);
-        self.timers.arm(Watch::UserSilence, now + renewal.user_silence);
+        self.timers.arm(Watch::AtLatest, now + at_latest);
+        self.timers.arm(Watch::UserSilence, now + renewal.user_silence.saturating_sub(age));
     }
 
     /// A connection that did its part is closed. If it is in the middle of an answer, it may finish that.
-    fn leave(&mut self, mut old: Line) {
+    fn leave(&mut self, now: SessionTime, mut old: Line) {
+        if now.since(old.opened) >= EARLY_DEATH {
+            self.connections.early_deaths = 0;
+        }
         if self.answer.as_ref().is_some_and(|answer| answer.line == old.id) {
             self.connections.finishing = Some(old.id);
         } else {
@@ -324,10 +358,6 @@ impl Conversation {
             },
         };
         let said = contents.step(event);
-        if is_live {
-            // It works: failures are counted from here.
-            self.connections.attempts = 0;
-        }
         for said in said {
             match said {
                 Said::Usage(totals) => self.handle_usage(now, line, totals),
@@ -363,12 +393,20 @@ impl Conversation {
 
     /// A connection that was replaced finishes its answer. What else it says is no longer true.
     fn handle_rest(&mut self, now: SessionTime, line: LineId, said: Said) {
-        let is_of_answer = matches!(
-            said,
-            Said::Planned { .. } | Said::Audio(_) | Said::AudioBegins { .. } | Said::AudioEnds(_)
-        );
-        if is_of_answer && self.answer.as_ref().is_some_and(|answer| answer.line == line) {
-            self.handle_said(now, line, said);
+        if self.answer.as_ref().is_none_or(|answer| answer.line != line) {
+            return;
+        }
+        match said {
+            Said::Planned { .. }
+            | Said::Audio(_)
+            | Said::AudioBegins { .. }
+            | Said::AudioEnds { .. } => self.handle_said(now, line, said),
+            // Its result goes to the successor, whose answer is one of its own.
+            Said::ToolUse { .. } => {
+                self.handle_said(now, line, said);
+                self.end_answer(now);
+            }
+            _ => {}
         }
     }
 

@@ -12,7 +12,9 @@ use crate::nova::settings::ModelVersion;
 use crate::time::SessionTime;
 
 /// Two deaths so soon after opening, and the history may be the cause.
-const EARLY_DEATH: Duration = Duration::from_secs(10);
+pub(super) const EARLY_DEATH: Duration = Duration::from_secs(10);
+/// A connection that lived so long worked: the next one is not a further attempt.
+const WORKED_AFTER: Duration = Duration::from_secs(3);
 /// While the budget has no place for a renewal, it is tried again so often.
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -22,6 +24,10 @@ impl Conversation {
         if self.connections.finishing == Some(line) {
             self.connections.finishing = None;
             self.break_off(now, line);
+            if self.goes_on {
+                // Whoever goes on must know what was said; the live one was told less.
+                return self.lose(now, fault);
+            }
         }
         if self.connections.next.as_ref().is_some_and(|next| next.id == line) {
             self.connections.next = None;
@@ -44,13 +50,26 @@ impl Conversation {
         }
         self.nova_hears = false;
         self.break_off(now, live.id);
-        let is_early = now.since(live.opened) < EARLY_DEATH;
+        let age = now.since(live.opened);
+        if age >= WORKED_AFTER {
+            self.connections.attempts = 0;
+        }
         self.connections.early_deaths =
-            if is_early { self.connections.early_deaths + 1 } else { 0 };
-        if live.had_history && self.connections.early_deaths >= 2 {
+            if age < EARLY_DEATH { self.connections.early_deaths + 1 } else { 0 };
+        let is_refused = fault::remedy(fault) == Remedy::RenewWithoutHistory;
+        if live.had_history && (is_refused || self.connections.early_deaths >= 2) {
             self.forget_history();
         }
         self.try_again(now, fault);
+    }
+
+    /// The replaced connection that was to finish its answer does not.
+    pub(super) fn give_up_finishing(&mut self, now: SessionTime) {
+        if let Some(line) = self.connections.finishing.take() {
+            self.connections.leaving.retain(|leaving| leaving.id != line);
+            self.acts.push_back(Act::Abort { line });
+            self.break_off(now, line);
+        }
     }
 
     /// An answer whose connection is gone: its successor goes on where it stopped.
@@ -60,7 +79,7 @@ impl Conversation {
             self.announce_nothing(&answer);
             return;
         };
-        let so_far = answer.text_so_far(self.setup.settings.output_rate_hz);
+        let so_far = answer.text_so_far();
         self.history.agent_so_far(generation.0, &so_far);
         self.goes_on = self.version == ModelVersion::V2;
         if self.goes_on {
@@ -90,7 +109,6 @@ impl Conversation {
             // While one works, the next can wait.
             Remedy::End if !is_live => return self.fail(fault),
             _ if is_last && !is_live => return self.fail(fault),
-            Remedy::RenewWithoutHistory => self.forget_history(),
             Remedy::TellUser => {
                 self.unanswered = None;
                 if let Some(asked) = self.asked.take() {
@@ -99,7 +117,7 @@ impl Conversation {
                     self.tell(BackendEvent::ReplyFailed { generation, message });
                 }
             }
-            Remedy::End | Remedy::Renew | Remedy::BackOff => {}
+            Remedy::End | Remedy::Renew | Remedy::RenewWithoutHistory | Remedy::BackOff => {}
         }
         if self.connections.next.as_ref().is_some_and(|next| next.opened.is_some()) {
             return self.hand_over_if_quiet(now);

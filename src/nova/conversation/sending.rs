@@ -25,22 +25,25 @@ impl Conversation {
         true
     }
 
-    /// Sends the texts that wait, once a connection can take them.
+    /// Sends the texts that wait, once a connection can take them: as one, since Nova answers the last.
     pub(super) fn send_texts(&mut self, now: SessionTime) {
-        while let Some(live) = &mut self.connections.live
-            && let Some(text) = self.texts.pop_front()
-        {
-            let mut unit = Unit::new();
-            while live.samples < LEAD_SAMPLES {
-                let silence: Block = [0; INPUT_CHUNK_SAMPLES];
-                unit.extend(live.scribe.audio(&silence).unwrap_or_default());
-                live.samples += silence.len() as u64;
-            }
-            unit.extend(live.scribe.text(&text).unwrap_or_default());
-            self.acts.push_back(Act::Send { line: live.id, unit });
-            self.unanswered = Some(text);
-            self.timers.arm(Watch::FirstEvent, now + self.setup.settings.patience.first_event);
+        if self.texts.is_empty() {
+            return;
         }
+        let Some(live) = &mut self.connections.live else { return };
+        let texts: Vec<String> = self.texts.drain(..).map(|(_, text)| text).collect();
+        let text = texts.join("\n");
+        let mut unit = Unit::new();
+        while live.samples < LEAD_SAMPLES {
+            let silence: Block = [0; INPUT_CHUNK_SAMPLES];
+            unit.extend(live.scribe.audio(&silence).unwrap_or_default());
+            live.samples += silence.len() as u64;
+        }
+        live.samples = 0;
+        unit.extend(live.scribe.text(&text).unwrap_or_default());
+        self.acts.push_back(Act::Send { line: live.id, unit });
+        self.unanswered = Some(self.unanswered_with(text));
+        self.timers.arm(Watch::FirstEvent, now + self.setup.settings.patience.first_event);
     }
 
     /// Answers a tool use on the connection that asked; false if that is not the live one.

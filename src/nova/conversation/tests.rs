@@ -1,6 +1,7 @@
 //! The conversation against scripted connections, as traces.
 
 mod connections;
+mod recovery;
 mod turns;
 
 use expect_test::{Expect, expect};

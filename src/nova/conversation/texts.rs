@@ -2,35 +2,37 @@
 
 use std::collections::VecDeque;
 
+use super::tempo::Tempo;
 use crate::call::event::Generation;
 use crate::limits::NOVA_ANSWERS_KEPT_MAX;
 
-/// What the pause after a word takes, in characters of the word.
-const WORD_WEIGHT: usize = 3;
-/// Pace of a voice of which nothing is known: about 150 words a minute.
-const WEIGHT_PER_SECOND: f64 = 22.0;
-
 /// How fast an answer is spoken, to know how much of its text was, should its connection die.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Pace {
     /// Sentences whose audio is complete.
     complete: String,
     /// The sentence whose audio is coming.
     sentence: String,
-    pub(super) sentence_samples: u64,
-    /// Samples by weight of text, as the last complete sentences had it.
-    usual: Option<f64>,
+    sentence_samples: u64,
+    rate_hz: u32,
+    tempo: Tempo,
 }
 
 impl Pace {
-    /// An answer of a voice whose pace may be known.
-    pub(super) fn of_voice(usual: Option<f64>) -> Self {
-        Self { usual, ..Self::default() }
+    /// An answer of a voice, in samples of this rate.
+    pub(super) fn of_voice(tempo: Tempo, rate_hz: u32) -> Self {
+        Self {
+            complete: String::new(),
+            sentence: String::new(),
+            sentence_samples: 0,
+            rate_hz,
+            tempo,
+        }
     }
 
-    /// The voice's pace, for its next answer.
-    pub(super) const fn usual(&self) -> Option<f64> {
-        self.usual
+    /// The voice's tempo, for its next answer.
+    pub(super) const fn tempo(&self) -> Tempo {
+        self.tempo
     }
 
     pub(super) fn begin_sentence(&mut self, text: &str) {
@@ -40,13 +42,18 @@ impl Pace {
         self.sentence.push_str(text);
     }
 
+    pub(super) const fn push_audio(&mut self, samples: usize) {
+        self.sentence_samples += samples as u64;
+    }
+
     pub(super) fn complete_sentence(&mut self) {
-        let weight: usize = self.sentence.split_whitespace().map(weight).sum();
-        if weight > 0 && self.sentence_samples > 0 {
-            let pace = self.sentence_samples as f64 / weight as f64;
-            self.usual = Some(self.usual.map_or(pace, |usual| (usual + pace) / 2.0));
+        if self.sentence_samples > 0 {
+            self.tempo.learn(&self.sentence, self.seconds());
         }
-        self.complete.push_str(&std::mem::take(&mut self.sentence));
+        if self.has_complete() && !self.complete.ends_with(' ') {
+            self.complete.push(' ');
+        }
+        self.complete.push_str(std::mem::take(&mut self.sentence).trim_start());
         self.sentence_samples = 0;
     }
 
@@ -55,26 +62,18 @@ impl Pace {
         !self.complete.is_empty()
     }
 
-    /// The sentences that are.
-    pub(super) fn complete(&self) -> String {
-        self.complete.clone()
-    }
-
-    /// The text of the audio so far, to a whole word: an estimate by the voice's usual pace.
-    pub(super) fn text_so_far(&self, rate_hz: u32) -> String {
-        let pace = self.usual.unwrap_or(f64::from(rate_hz) / WEIGHT_PER_SECOND);
-        let mut left = self.sentence_samples as f64 / pace + 1.0;
-        let is_said = |word: &&str| {
-            left -= weight(word) as f64;
-            left >= 0.0
-        };
-        let said: Vec<&str> = self.sentence.split_whitespace().take_while(is_said).collect();
+    /// The text of the audio so far, without its last samples, to a whole word: an estimate by the voice's
+    /// tempo.
+    pub(super) fn text_so_far(&self, without: usize) -> String {
+        let seconds = self.seconds() - without as f64 / f64::from(self.rate_hz);
+        let count = if seconds > 0.0 { self.tempo.words_in(&self.sentence, seconds) } else { 0 };
+        let said: Vec<&str> = self.sentence.split_whitespace().take(count).collect();
         [self.complete.trim(), &said.join(" ")].join(" ").trim().to_owned()
     }
-}
 
-fn weight(word: &str) -> usize {
-    word.chars().count() + WORD_WEIGHT
+    fn seconds(&self) -> f64 {
+        self.sentence_samples as f64 / f64::from(self.rate_hz)
+    }
 }
 
 /// Answers whose final text is still to come: it says what was spoken, seconds later.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::answers::Asked;
 use super::commands::filled;
 use super::watches::Watch;
 use super::{Act, Conversation, LineId};
@@ -45,11 +44,9 @@ impl Conversation {
                 DeskAct::Run(run) => self.acts.push_back(Act::Run(run)),
                 DeskAct::Abort { ticket } => self.acts.push_back(Act::AbortRun { ticket }),
                 DeskAct::AskClient { use_id, name, arguments } => {
-                    // The client is told of it as part of the reply that waits.
-                    if let Some(Asked { generation, .. }) = self.asked {
-                        let call_id = use_id;
-                        self.tell(BackendEvent::ToolCall { generation, call_id, name, arguments });
-                    }
+                    // The reply that it is part of may be over.
+                    let (generation, call_id) = (self.last_reply, use_id);
+                    self.tell(BackendEvent::ToolCall { generation, call_id, name, arguments });
                 }
                 DeskAct::Answer { use_id, result, .. } => self.answer_tool(now, &use_id, result),
                 DeskAct::Filler { text, .. } => self.fill(now, &text),
@@ -66,8 +63,7 @@ impl Conversation {
             self.last_result = Some(result);
         } else if self.version == ModelVersion::V2 && !self.is_over {
             let text = filled(&self.setup.settings.instructions.late_result, &result);
-            self.unanswered = None;
-            self.say(now, text);
+            self.say(now, None, text);
         }
     }
 
@@ -77,7 +73,7 @@ impl Conversation {
         let nobody_speaks = self.turn.is_none() && !self.nova_hears;
         if self.version == ModelVersion::V2 && is_silent && nobody_speaks {
             let text = filled(&self.setup.settings.instructions.say, text);
-            self.say(now, text);
+            self.say(now, None, text);
         }
     }
 }

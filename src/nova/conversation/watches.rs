@@ -10,6 +10,8 @@ use crate::time::SessionTime;
 
 /// How long Nova is given to notice speech that the call took for a turn.
 const NOTICES_WITHIN: Duration = Duration::from_secs(3);
+/// How long it is still given once the user has been silent for so long that the call ended the turn.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// So soon after a connection was taken to be deaf, what it does not notice is taken for noise.
 const DEAF_PAUSE: Duration = Duration::from_secs(60);
 /// How often a hand-over is tried again once time has run out.
@@ -74,6 +76,10 @@ impl Conversation {
             }
             Watch::StandBy => self.replace_stand_by(now),
             Watch::Deaf => self.deaf(now),
+            // It may wait for another tool.
+            Watch::FirstEvent if self.desk.pending() > 0 => {
+                self.timers.arm(Watch::FirstEvent, now + patience.first_event);
+            }
             Watch::FirstEvent => self.silent(now),
             // What it says may be waiting to be read, or for a tool.
             Watch::Stall if !self.wants_events() || self.desk.pending() > 0 => {
@@ -81,6 +87,7 @@ impl Conversation {
             }
             Watch::Stall => {
                 let fault = Fault::Silent { waited: patience.stall, what: Silence::Stall };
+                self.give_up_finishing(now);
                 self.lose(now, &fault);
             }
             Watch::Tool => {
@@ -111,7 +118,12 @@ impl Conversation {
         }
         let patience = self.setup.settings.patience.first_event;
         let hears = self.nova_knows || self.version == ModelVersion::V1;
-        let patience = if hears { patience } else { patience.min(NOTICES_WITHIN) };
+        let patience = match hears {
+            // The call gave up waiting for the end of the user's speech, and that is long.
+            true if self.nova_hears => patience.min(ENDS_WITHIN),
+            true => patience,
+            false => patience.min(NOTICES_WITHIN),
+        };
         self.timers.arm(Watch::FirstEvent, now + patience);
     }
 
@@ -124,7 +136,7 @@ impl Conversation {
 
     /// The user speaks, and Nova has not noticed.
     fn deaf(&mut self, now: SessionTime) {
-        let is_open = self.turn.is_some_and(|open| !open.told);
+        let is_open = self.turn.is_some_and(|open| !open.told) && !self.nova_hears;
         if is_open && self.version == ModelVersion::V2 && !self.tried_again && self.may_be_deaf(now)
         {
             self.tried_again = true;
@@ -154,7 +166,7 @@ impl Conversation {
         }
         if let Some(result) = self.last_result.take() {
             let text = filled(&self.setup.settings.instructions.late_result, &result);
-            return self.say(now, text);
+            return self.say(now, None, text);
         }
         let hears = self.nova_knows || self.unanswered.is_some();
         if self.tried_again || (!hears && !self.may_be_deaf(now)) {

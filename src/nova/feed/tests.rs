@@ -23,6 +23,18 @@ fn frames_become_blocks_without_a_sample_lost() {
 }
 
 #[test]
+fn a_stream_that_has_begun_is_silence_until_the_first_frame() {
+    let mut feed = Feed::default();
+    feed.begin(at(1_000));
+    while let Some(due) = feed.poll_timeout().filter(|due| *due < at(3_000)) {
+        feed.fill(due);
+    }
+    let (blocks, sound) = drain(&mut feed);
+    assert!((55..=62).contains(&blocks), "{blocks} blocks of 32 ms in 2 s");
+    assert_eq!(sound, 0);
+}
+
+#[test]
 fn silence_is_filled_in_where_no_frames_come() {
     let mut feed = Feed::default();
     assert_eq!(feed.poll_timeout(), None, "not before the first frame");

@@ -198,7 +198,7 @@ fn it_speaks_first_and_takes_texts() {
         -> ReplyText { generation: Generation(1), text: "Hello, this is Ann." }
         -> audio gen=1 480
         -> ReplyFinished { generation: Generation(1) }
-        1 <- contentStart(USER) textInput(1 2 3) contentEnd
+        1 <- audioInput x4 contentStart(USER) textInput(1 2 3) contentEnd
         -> ReplyStarted { generation: Generation(2) }
         -> ReplyText { generation: Generation(2), text: "You pressed 1 2 3." }
         -> audio gen=2 480
