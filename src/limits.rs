@@ -241,9 +241,6 @@ pub const NOVA_WARM_EVERY: Duration = Duration::from_secs(60);
 pub const NOVA_WARM_FEED: Duration = Duration::from_secs(10);
 /// Between attempts to open a waiting conversation where somebody must change something first.
 pub const NOVA_WARM_RETRY: Duration = Duration::from_secs(60);
-/// Bytes of one `textInput`; longer texts are sent in pieces, which the service joins. Single ones of
-/// 32 KB were refused.
-pub const NOVA_TEXT_INPUT_BYTES_MAX: usize = 4_000;
 /// Samples of one `audioInput`: 100 ms at 16 kHz, the longest that others send. More is sent in pieces.
 pub const NOVA_AUDIO_INPUT_SAMPLES_MAX: usize = 1_600;
 /// Characters of a tool's name on the wire, by the service's own pattern. A longer name is shortened.

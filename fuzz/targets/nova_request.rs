@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
-use antiphon::limits::{NOVA_ANSWERED_TOOLS_MAX, NOVA_TEXT_INPUT_BYTES_MAX};
+use antiphon::limits::NOVA_ANSWERED_TOOLS_MAX;
 use antiphon::nova::history::{Message, Speaker};
 use antiphon::nova::request::{Scribe, ToolDeclaration, Unit};
-use antiphon::nova::settings::NovaSettings;
+use antiphon::nova::settings::{NovaSettings, TextSettings};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -176,7 +176,7 @@ impl Reader {
             "contentStart" => self.content_start(body),
             "textInput" => {
                 let content = self.content("TEXT", body);
-                assert!(content.len() <= NOVA_TEXT_INPUT_BYTES_MAX);
+                assert!(content.len() <= TextSettings::default().piece_bytes_max);
             }
             "toolResult" => {
                 let content = self.content("TOOL", body);

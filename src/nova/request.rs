@@ -19,10 +19,8 @@ use serde_json::{Value, json};
 
 use self::wire::{Block, Event, text};
 use super::history::{Message, Speaker};
-use super::settings::{INPUT_CHUNK_SAMPLES, ModelVersion, NovaSettings};
-use crate::limits::{
-    NOVA_ANSWERED_TOOLS_MAX, NOVA_AUDIO_INPUT_SAMPLES_MAX, NOVA_TEXT_INPUT_BYTES_MAX,
-};
+use super::settings::{INPUT_CHUNK_SAMPLES, ModelVersion, NovaSettings, TextSettings};
+use crate::limits::{NOVA_ANSWERED_TOOLS_MAX, NOVA_AUDIO_INPUT_SAMPLES_MAX};
 
 /// JSON texts of events that must not be separated, in order; may be empty.
 pub type Unit = Vec<Vec<u8>>;
@@ -66,6 +64,8 @@ pub enum OutOfOrder {
 pub struct Scribe {
     prompt: String,
     version: ModelVersion,
+    /// Bytes of one piece of a text.
+    piece_bytes_max: usize,
     /// Content blocks opened so far.
     blocks: u64,
     /// Tool uses with a result, the oldest first.
@@ -87,9 +87,10 @@ enum State {
 impl Scribe {
     /// A scribe for one connection. `prompt` names it and must be unlike those of others; the names of
     /// content blocks are made from it.
-    pub const fn new(prompt: String) -> Self {
-        let answered = VecDeque::new();
-        Self { prompt, version: ModelVersion::V2, blocks: 0, answered, state: State::New }
+    pub fn new(prompt: String) -> Self {
+        let piece_bytes_max = TextSettings::default().piece_bytes_max;
+        let (version, answered) = (ModelVersion::V2, VecDeque::new());
+        Self { prompt, version, piece_bytes_max, blocks: 0, answered, state: State::New }
     }
 
     /// Sets the connection up: to be sent before its answer is awaited. `system` is the system prompt; since
@@ -105,6 +106,7 @@ impl Scribe {
         }
         self.state = State::Ready;
         self.version = ModelVersion::of(&settings.model);
+        self.piece_bytes_max = settings.texts.piece_bytes_max;
         let mut unit = vec![
             text(&wire::session_start(settings)),
             text(&wire::prompt_start(&self.prompt, settings, tools)),
@@ -259,7 +261,7 @@ impl Scribe {
         let mut rest = content;
         while !rest.is_empty() {
             let piece;
-            (piece, rest) = rest.split_at(rest.floor_char_boundary(NOVA_TEXT_INPUT_BYTES_MAX));
+            (piece, rest) = rest.split_at(rest.floor_char_boundary(self.piece_bytes_max));
             unit.push(text(&Event::TextInput(wire::input(prompt, &name, piece))));
         }
         unit.push(text(&wire::content_end(prompt, &name)));

@@ -60,6 +60,8 @@ pub struct NovaSettings {
     pub tokens_max: u32,
     /// Rate of the reply audio: 8 000, 16 000 or 24 000 Hz, default 24 000.
     pub output_rate_hz: u32,
+    /// How texts are sent.
+    pub texts: TextSettings,
     /// What is remembered from connection to connection.
     pub history: HistorySettings,
     /// When a connection is replaced.
@@ -80,11 +82,29 @@ impl Default for NovaSettings {
             top_p: 0.9,
             tokens_max: 1_024,
             output_rate_hz: 24_000,
+            texts: TextSettings::default(),
             history: HistorySettings::default(),
             renewal: RenewalSettings::default(),
             patience: PatienceSettings::default(),
             instructions: Instructions::default(),
         }
+    }
+}
+
+/// How texts are sent. What the service really needs is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextSettings {
+    /// Sound that a connection must have heard since the last text before another makes it speak; silence
+    /// is sent for what is missing. 0 to 2 s, default 100 ms: 68 ms were once needed.
+    pub lead: Duration,
+    /// Bytes of one piece of a text, which the service joins. 500 to 50 000, default 4 000: single pieces of
+    /// 32 KB were refused.
+    pub piece_bytes_max: usize,
+}
+
+impl Default for TextSettings {
+    fn default() -> Self {
+        Self { lead: Duration::from_millis(100), piece_bytes_max: 4_000 }
     }
 }
 
@@ -120,7 +140,7 @@ pub struct RenewalSettings {
     /// So long before the credentials expire. Default 3 min.
     pub before_expiry: Duration,
     /// So long without speech of the user: the service may end a connection that is quiet for 295 s.
-    /// Default 270 s.
+    /// 10 s to 8 min, default 270 s.
     pub user_silence: Duration,
 }
 

@@ -6,7 +6,7 @@ use super::resolve;
 use crate::backend::nova_sonic::{ConnectionSettings, NovaSonicSettings, WarmSettings};
 use crate::nova::settings::{
     Endpointing, HistorySettings, Instructions, ModelVersion, NovaSettings, PatienceSettings,
-    RenewalSettings,
+    RenewalSettings, TextSettings,
 };
 use crate::nova::usage::Prices;
 use crate::yaml::Fields;
@@ -21,7 +21,7 @@ const INSTRUCTION_CHARS_MAX: usize = 1_000;
 /// Conversations that one connection carries: the service takes 128 streams on one, and one more hangs.
 const SESSIONS_PER_CONNECTION: usize = 100;
 
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "model",
     "voice",
     "endpointing",
@@ -29,6 +29,7 @@ const KNOWN: [&str; 19] = [
     "top_p",
     "tokens_max",
     "output_rate_hz",
+    "texts",
     "history",
     "renewal",
     "patience",
@@ -89,10 +90,18 @@ fn conversation(fields: &mut Fields<'_, '_>, settings: &mut NovaSettings) {
     settings.tokens_max = fields.u32_in("tokens_max", 1..=10_000, settings.tokens_max);
     let rates = [("8000", 8_000), ("16000", 16_000), ("24000", 24_000)];
     settings.output_rate_hz = fields.choice("output_rate_hz", &rates, settings.output_rate_hz);
+    texts(fields, &mut settings.texts);
     history(fields, &mut settings.history);
     renewal(fields, &mut settings.renewal);
     patience(fields, &mut settings.patience);
     instructions(fields, &mut settings.instructions);
+}
+
+fn texts(fields: &mut Fields<'_, '_>, texts: &mut TextSettings) {
+    let Some(mut fields) = fields.fields("texts", &["lead_ms", "piece_bytes_max"]) else { return };
+    texts.lead = fields.duration_ms("lead_ms", 0..=2_000, texts.lead);
+    texts.piece_bytes_max =
+        size(&mut fields, "piece_bytes_max", 500..=50_000, texts.piece_bytes_max);
 }
 
 fn history(fields: &mut Fields<'_, '_>, history: &mut HistorySettings) {
@@ -119,7 +128,7 @@ fn renewal(fields: &mut Fields<'_, '_>, renewal: &mut RenewalSettings) {
     renewal.before_expiry =
         fields.duration_ms("before_expiry_ms", 30_000..=540_000, renewal.before_expiry);
     renewal.user_silence =
-        fields.duration_ms("user_silence_ms", 10_000..=290_000, renewal.user_silence);
+        fields.duration_ms("user_silence_ms", 10_000..=480_000, renewal.user_silence);
     let after_ms = renewal.after.as_millis();
     if renewal.jitter > renewal.after / 2 {
         let (most, received) = (after_ms / 2, renewal.jitter.as_millis());

@@ -23,7 +23,7 @@ use crate::nova::event;
 use crate::nova::fault::Fault;
 use crate::nova::history::Speaker;
 use crate::nova::request::{Scribe, Unit};
-use crate::nova::settings::{INPUT_RATE_HZ, ModelVersion};
+use crate::nova::settings::ModelVersion;
 use crate::nova::usage::{Tokens, Totals};
 use crate::time::SessionTime;
 
@@ -34,8 +34,6 @@ pub(super) const STAND_BY_MAX: Duration = Duration::from_secs(40);
 const RENEWAL_MIN: Duration = Duration::from_secs(20);
 /// So long before they do it is replaced in the middle of whatever is going on.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
-/// Sound that a connection must have heard since the last text before another makes it speak.
-pub(super) const LEAD_SAMPLES: u64 = INPUT_RATE_HZ as u64 / 10;
 /// Counts come many times in a turn; they are told so long after the first.
 const USAGE_PAUSE: Duration = Duration::from_secs(1);
 

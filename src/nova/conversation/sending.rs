@@ -1,11 +1,10 @@
 //! What goes up on the live connection.
 
-use super::connections::LEAD_SAMPLES;
 use super::watches::Watch;
 use super::{Act, Conversation, LineId};
 use crate::nova::feed::Block;
 use crate::nova::request::Unit;
-use crate::nova::settings::INPUT_CHUNK_SAMPLES;
+use crate::nova::settings::{INPUT_CHUNK_SAMPLES, INPUT_RATE_HZ};
 use crate::time::SessionTime;
 
 impl Conversation {
@@ -33,8 +32,9 @@ impl Conversation {
         let Some(live) = &mut self.connections.live else { return };
         let texts: Vec<String> = self.texts.drain(..).map(|(_, text)| text).collect();
         let text = texts.join("\n");
+        let lead = self.setup.settings.texts.lead.as_millis() as u64;
         let mut unit = Unit::new();
-        while live.samples < LEAD_SAMPLES {
+        while live.samples < lead * u64::from(INPUT_RATE_HZ / 1_000) {
             let silence: Block = [0; INPUT_CHUNK_SAMPLES];
             unit.extend(live.scribe.audio(&silence).unwrap_or_default());
             live.samples += silence.len() as u64;

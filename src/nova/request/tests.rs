@@ -301,7 +301,7 @@ proptest! {
         for (_, body) in events(&unit) {
             prop_assert_eq!(&body["contentName"], "p-3");
             let bytes = body["content"].as_str().map_or(0, str::len);
-            prop_assert!(bytes <= NOVA_TEXT_INPUT_BYTES_MAX, "{}", bytes);
+            prop_assert!(bytes <= TextSettings::default().piece_bytes_max, "{}", bytes);
         }
     }
 }

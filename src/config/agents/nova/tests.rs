@@ -43,6 +43,7 @@ fn every_key_is_read() {
     let read = settings(
         "{model: amazon.nova-2-5-sonic, voice: tiffany, endpointing: low, temperature: 0.1, top_p: 0.2, \
          tokens_max: 3, output_rate_hz: 8000, \
+         texts: {lead_ms: 0, piece_bytes_max: 500}, \
          history: {message_bytes_max: 200, bytes_max: 1000, messages_max: 2}, \
          renewal: {after_ms: 60000, jitter_ms: 30000, at_latest_ms: 61000, before_expiry_ms: 30000, \
                    user_silence_ms: 10000}, \
@@ -63,6 +64,7 @@ fn every_key_is_read() {
             top_p: 0.2,
             tokens_max: 3,
             output_rate_hz: 8_000,
+            texts: TextSettings { lead: Duration::ZERO, piece_bytes_max: 500 },
             history: HistorySettings { message_bytes_max: 200, bytes_max: 1_000, messages_max: 2 },
             renewal: RenewalSettings {
                 after: Duration::from_secs(60),
