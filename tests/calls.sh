@@ -293,6 +293,8 @@ check "an interruption stops Nova" call --wait-greeting 3000 --say "$out/hello.w
     --interrupt-after 700 --json "$out/nova-interrupt.json"
 figures "an interruption stops Nova" 20
 check "what it used and cost is in the metrics" nova_is_counted
+check "typed text is answered" call --wait-greeting 3000 --text "What is the status of order 17?" --json "$out/nova-text.json"
+check "and by a tool" agent_says nova-text.json "result"
 check "the server is well" server_is_well
 stop_server
 check "each of these calls replays to the same decisions" all_replayed recorded-nova

@@ -1,5 +1,7 @@
 //! Conversations over the real SDK, TLS and HTTP/2: every word of the script arrives once.
 
+mod tools;
+
 use std::time::Duration;
 
 use antiphon::agent::AgentSettings;
