@@ -10,7 +10,6 @@ pub mod event;
 pub mod fault;
 pub mod feed;
 pub mod history;
-pub mod names;
 pub mod outline;
 pub mod request;
 pub mod settings;

@@ -15,11 +15,13 @@
 mod consent;
 pub mod desk;
 mod json;
+mod names;
 pub mod runner;
 pub mod spec;
 pub mod toolbox;
 pub mod webhook;
 
 pub use desk::{Desk, DeskAct, DeskStats, Outcome, ToolDone, ToolRun};
+pub use names::Names;
 pub use spec::{Builtin, Confirm, Executor, Filler, Job, Secret, ToolSpec, WebhookSettings};
 pub use toolbox::{ToolError, Toolbox};

@@ -33,12 +33,11 @@ use crate::media::frame::PcmFrame;
 use crate::nova::fault::Fault;
 use crate::nova::feed::{Feed, Recent};
 use crate::nova::history::History;
-use crate::nova::names::Names;
 use crate::nova::request::{Scribe, ToolDeclaration, Unit};
 use crate::nova::settings::{ModelVersion, NovaSettings};
 use crate::nova::usage::{Meter, Prices};
 use crate::time::{SessionTime, Timers};
-use crate::tools::{Desk, ToolDone, ToolRun, ToolSpec, Toolbox};
+use crate::tools::{Desk, Names, ToolDone, ToolRun, ToolSpec, Toolbox};
 
 use answers::{Answer, Asked, Interruption};
 use connections::Connections;

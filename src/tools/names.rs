@@ -1,11 +1,12 @@
-//! Names of tools as Nova accepts them: `^[a-zA-Z0-9_-]{1,64}$`.
+//! Names of tools as models' servers accept them, Nova and those of chat completions alike:
+//! `^[a-zA-Z0-9_-]{1,64}$`.
 //!
-//! One name that does not match costs the whole connection, and names from elsewhere have dots and spaces.
+//! One name that does not match costs the whole request, and names from elsewhere have dots and spaces.
 
-use crate::limits::NOVA_TOOL_NAME_CHARS_MAX;
+use crate::limits::TOOL_WIRE_NAME_CHARS_MAX;
 
-/// The names of one agent's tools on the wire, and the way back. The same list gives the same names on every
-/// connection.
+/// The names of one agent's tools on the wire, and the way back. The same list gives the same names every
+/// time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     wire: Vec<String>,
@@ -39,14 +40,14 @@ impl Names {
         &self.wire[index]
     }
 
-    /// The place in that list of the tool that the service calls `wire`.
+    /// The place in that list of the tool that a service calls `wire`.
     pub fn original(&self, wire: &str) -> Option<usize> {
         self.wire.iter().position(|name| name == wire)
     }
 }
 
 fn is_acceptable(name: &str) -> bool {
-    (1..=NOVA_TOOL_NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(is_plain)
+    (1..=TOOL_WIRE_NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 fn is_plain(character: char) -> bool {
@@ -64,7 +65,7 @@ fn cleaned(name: &str) -> String {
 /// `name`, shortened, with the first number that makes it unlike all that are taken.
 fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let with = |suffix: &str| {
-        let room = NOVA_TOOL_NAME_CHARS_MAX - suffix.len();
+        let room = TOOL_WIRE_NAME_CHARS_MAX - suffix.len();
         format!("{}{suffix}", &name[..name.len().min(room)])
     };
     let plain = std::iter::once(with(""));
