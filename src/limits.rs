@@ -97,6 +97,12 @@ pub const RECOGNISER_QUEUE_MAX: usize = 512;
 pub const RECOGNISER_REPORTS_MAX: usize = 32;
 /// Frames of one turn that are recognised: 60 s. Later ones are not heard.
 pub const UTTERANCE_FRAMES_MAX: usize = 3_000;
+/// Turns of a call that are being transcribed at once. One more, and the oldest is not understood.
+pub const TRANSCRIPTS_AWAITED_MAX: usize = 4;
+/// Bytes of a transcription server's answer. More is an error.
+pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an error of a speech server. More are not read.
+pub const STAGE_ERROR_BYTES_MAX: usize = 16 * 1024;
 /// Blocks of 20 ms that one sentence may take to say: 60 s. At the limit the sentence ends.
 pub const SENTENCE_BLOCKS_MAX: usize = 3_000;
 /// Characters of one sentence given to the synthesiser; a longer one is cut at a space.
@@ -244,7 +250,7 @@ pub const NOVA_WARM_RETRY: Duration = Duration::from_secs(60);
 /// Samples of one `audioInput`: 100 ms at 16 kHz, the longest that others send. More is sent in pieces.
 pub const NOVA_AUDIO_INPUT_SAMPLES_MAX: usize = 1_600;
 /// Characters of a tool's name on the wire, by the service's own pattern. A longer name is shortened.
-pub const NOVA_TOOL_NAME_CHARS_MAX: usize = 64;
+pub const TOOL_WIRE_NAME_CHARS_MAX: usize = 64;
 /// Answered tool uses remembered of one connection, so that none is answered twice. The oldest is forgotten.
 pub const NOVA_ANSWERED_TOOLS_MAX: usize = 256;
 /// Bytes of one event of the service: the largest seen have 9 KB, a whole sentence of audio would have

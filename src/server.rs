@@ -16,6 +16,7 @@ use std::sync::Arc;
 use antiphon_signaling::{Limits, SignalingConfig};
 use tokio::net::TcpListener;
 
+use crate::backend::cascade::CascadeSettings;
 use crate::backend::{BackendError, Problem};
 use crate::config::{BackendConfig, Config};
 use crate::dsp::onnx::ModelError;
@@ -114,11 +115,9 @@ impl Server {
         let about = match &config.agents[agent].backend {
             BackendConfig::Local(settings) => match &settings.llm {
                 None => "offline: PocketSphinx hears, flite speaks".to_owned(),
-                Some(llm) => format!(
-                    "PocketSphinx hears, {} at {} answers, flite speaks",
-                    llm.model, llm.url
-                ),
+                Some(_) => CascadeSettings::from(settings.clone()).to_string(),
             },
+            BackendConfig::Cascade(settings) => settings.to_string(),
             BackendConfig::Scripted(settings) => format!("plays {}", settings.script.display()),
             BackendConfig::Echo(_) => "says back what it heard".to_owned(),
             BackendConfig::NovaSonic(settings) => {

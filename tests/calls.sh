@@ -11,9 +11,10 @@ readonly http_port="${ANTIPHON_TEST_PORT:-18080}"
 readonly base="http://127.0.0.1:$http_port"
 readonly udp="127.0.0.1:$((http_port + 1))"
 readonly sim="127.0.0.1:$((http_port + 2))"
+readonly stages_port=$((http_port + 3))
 readonly number='{type: object, properties: {order: {type: string}}, required: [order]}'
 
-passed=0 failed=0 server_pid= sim_pid=
+passed=0 failed=0 server_pid= sim_pid= stages_pid=
 
 # check NAME COMMAND...: runs it, keeps its output, says whether it passed.
 check() {
@@ -93,6 +94,36 @@ $(printf '      %s\n' "$@")
 YAML
 }
 
+# Servers for the stages of a cascade, and an agent that asks them: cascade_config FILE DAY, where the voice has
+# such a day (see tests/stages.py).
+start_stages() {
+    python3 tests/stages.py "$stages_port" >"$out/stages.log" 2>&1 &
+    stages_pid=$!
+    logged "listens on" cat "$out/stages.log" >/dev/null || { cat "$out/stages.log"; exit 1; }
+}
+
+stop_stages() {
+    [ -n "$stages_pid" ] || return 0
+    kill "$stages_pid" 2>/dev/null
+    wait "$stages_pid" 2>/dev/null
+    stages_pid=
+}
+
+cascade_config() {
+    local stages="http://127.0.0.1:$stages_port"
+    cat >"$out/$1" <<YAML
+recordings: {directory: recorded-cascade, consent: full}
+agents:
+  csm:
+    backend: cascade
+    greeting: Hello. What shall I repeat?
+    cascade:
+      asr: {kind: transcription, url: $stages/v1, language: en}
+      llm: {url: $stages/v1, model: small}
+      tts: {kind: speech, url: $stages$2/v1, requests_max: 1}
+YAML
+}
+
 # What the agent says in the report holds this.
 agent_says() { report "$out/$1" "any('$2' in l['text'].lower() for l in report['agent']['transcript'] if l['who'] == 'agent')"; }
 
@@ -105,7 +136,7 @@ nova_is_counted() {
         "$out/metrics.txt"
 }
 
-stop_all() { stop_server; stop_sim; }
+stop_all() { stop_server; stop_sim; stop_stages; }
 trap stop_all EXIT
 
 # The server ended well and never panicked, whatever was done to it.
@@ -271,6 +302,33 @@ check "and is drawn" replayed recorded-local --quiet --svg "$out/call.svg"
 check "and decides the same when the voice model listens again" \
     replayed recorded-local --quiet --listen-again
 figures "and decides the same when the voice model listens again" 2
+
+echo "-- a cascade: transcription, chat and a voice like Sesame CSM's, each behind HTTP"
+start_stages
+cascade_config cascade.yaml ""
+start_server --config "$out/cascade.yaml" --silence-ms 400
+check "a conversation through three servers" call --wait-greeting 3000 --say "$out/sum.wav" --say "$out/hello.wav" \
+    --record "$out/cascade.wav" --json "$out/cascade.json"
+figures "a conversation through three servers"
+check "what was said was understood and repeated" agent_says cascade.json "two plus three"
+check "without its markup" report "$out/cascade.json" \
+    'not any("*" in l["text"] or "_" in l["text"] for l in report["agent"]["transcript"])'
+check "a second recogniser hears it in the recording" python3 tests/measure.py heard "$out/cascade.wav" question
+check "its voice has no holes" report "$out/cascade.json" 'all(t["reply"]["holes"] == 0 for t in report["turns"])'
+check "an interruption stops it" call --wait-greeting 3000 --say "$out/sum.wav" --say "$out/wait.wav" \
+    --interrupt-after 800 --json "$out/cascade-interrupt.json"
+figures "an interruption stops it"
+check "the server is well" server_is_well
+stop_server
+check "each of these calls replays to the same decisions" all_replayed recorded-cascade
+cascade_config cascade-mp3.yaml /mp3
+start_server --config "$out/cascade-mp3.yaml" --silence-ms 400
+check "a voice that cannot be played is told to the client" \
+    call --wait-greeting 3000 --say "$out/hello.wav" --no-reply-expected --json "$out/cascade-mp3.json"
+check "with what to do" report "$out/cascade-mp3.json" '"cannot be played" in str(report["agent"])'
+check "the server is well" server_is_well
+stop_server
+stop_stages
 
 echo "-- Nova Sonic, simulated, over the AWS SDK"
 printf 'What is the status of order 17?\nPlease cancel order 17.\nYes, please do.\n' >"$out/hears.txt"

@@ -118,8 +118,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("aws_smithy_runtime_api::", &["src/backend/nova_sonic", "tests/nova-sim/"]),
     ("aws_smithy_types::", &["src/backend/nova_sonic", "tests/nova-sim/"]),
     ("prometheus_client::", &["src/metrics"]),
-    ("libloading::", &["src/backend/local/"]),
-    ("reqwest::", &["src/backend/local/", "src/tools/webhook", "client/peer/", "tests/"]),
+    ("libloading::", &["src/backend/cascade/"]),
+    ("reqwest::", &["src/backend/cascade/", "src/tools/webhook", "client/peer/", "tests/"]),
     ("std::env::var", &["src/config", "tests/", "client/peer/"]),
     ("env::var", &["src/config", "tests/", "client/peer/"]),
 ];

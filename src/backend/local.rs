@@ -1,71 +1,38 @@
-//! The offline default: speech recognition, a small dialogue or a language model, and a voice.
+//! The offline default: a cascade of what is on this machine.
 //!
-//! ```text
-//! frames -> ears (PocketSphinx, a thread) -> talk -> mouth (flite, blocking pool) -> blocks
-//!                                             |
-//!                                  dialogue, or model (HTTP)
-//! ```
-//!
-//! Both engines are libraries that are loaded at run time, so that the program starts without them
-//! and can say which one is missing.
+//! PocketSphinx hears, a small dialogue or a language model answers, flite speaks. Both engines are libraries
+//! that are loaded at run time, so that the program starts without them and can say which one is missing.
 
-mod chat;
-pub mod dialogue;
-mod ears;
-mod flite;
-mod model;
-mod mouth;
-mod phones;
-mod pocketsphinx;
-mod sentences;
-mod talk;
-mod transcriber;
-
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
-use self::ears::{Clinic, Ears, Recognisers};
-use self::flite::Flite;
-use self::model::Model;
-use self::mouth::Mouth;
-use self::talk::{Brain, Talk};
-use super::session;
-use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
+use super::BackendError;
+use super::cascade::llm::LlmSettings;
+use super::cascade::tts::Voice;
+use super::cascade::tts::flite::Flite;
+use super::cascade::tts::mouth::without_lead;
+use super::cascade::{AsrSettings, BrainSettings, Cascade, CascadeSettings, TtsSettings};
 use crate::limits::WIDEBAND_HZ;
-
-pub use self::flite::Voice;
-pub use self::model::LlmSettings;
-pub use self::transcriber::{Transcriber, transcriber};
 
 /// What can be set of the local backend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocalSettings {
     /// Who speaks. Default `slt`.
     pub voice: Voice,
-    /// How fast, relative to the voice's own pace: [`LocalSettings::PACE_RANGE`], default 1.0.
+    /// How fast, relative to the voice's own pace: [`PACE_RANGE`](super::cascade::PACE_RANGE), default 1.0.
     pub pace: f32,
-    /// The folder of PocketSphinx's English model: holds `en-us/`, `en-us.lm.bin` and
-    /// `cmudict-en-us.dict`. Default: where Debian's package puts it.
+    /// See [`AsrSettings::PocketSphinx`]. Default: where Debian's package puts it.
     pub recognition_model: PathBuf,
-    /// Recognisers kept ready for the next calls, about 110 MB each; a call that finds none waits
-    /// half a second for its own. 1 to 64, default 4.
+    /// See [`AsrSettings::PocketSphinx`].
     pub recognisers_kept: usize,
-    /// Recognisers in use at once; a call beyond them is told that all are busy and ends. It bounds
-    /// the memory that calls can take. 1 to 1 000, default 32.
+    /// See [`AsrSettings::PocketSphinx`].
     pub recognisers_max: usize,
-    /// IANA name of the time zone in which time and date are told. Default: the machine's.
+    /// See [`BrainSettings::Dialogue`].
     pub time_zone: Option<String>,
     /// Who answers. Default: the small dialogue.
     pub llm: Option<LlmSettings>,
 }
 
 impl LocalSettings {
-    /// The paces that stay intelligible.
-    pub const PACE_RANGE: RangeInclusive<f32> = 0.5..=2.0;
-
     /// What is used where nothing is configured.
     pub fn standard() -> Self {
         Self {
@@ -80,40 +47,22 @@ impl LocalSettings {
     }
 }
 
-/// The local backend, its engines loaded.
-#[derive(Debug)]
-pub struct Local {
-    clinic: Arc<Clinic>,
-    flite: Flite,
-    model: Option<Arc<Model>>,
-    time_zone: TimeZone,
-    pace: f32,
+impl From<LocalSettings> for CascadeSettings {
+    fn from(local: LocalSettings) -> Self {
+        let LocalSettings { voice, pace, recognition_model: model, time_zone, llm, .. } = local;
+        let (kept, most) = (local.recognisers_kept, local.recognisers_max);
+        Self {
+            asr: AsrSettings::PocketSphinx { model, kept, most },
+            brain: llm.map_or(BrainSettings::Dialogue { time_zone }, BrainSettings::Llm),
+            tts: TtsSettings::Flite(voice),
+            pace,
+        }
+    }
 }
 
-impl Local {
-    /// Loads the engines and the models, which takes about half a second.
-    pub fn new(settings: LocalSettings) -> Result<Self, BackendError> {
-        let invalid = |problem: String| BackendError::Invalid { problem };
-        if !LocalSettings::PACE_RANGE.contains(&settings.pace) {
-            let (low, high) = (LocalSettings::PACE_RANGE.start(), LocalSettings::PACE_RANGE.end());
-            let received = settings.pace;
-            return Err(invalid(format!("pace: expected {low} to {high}, received {received}")));
-        }
-        let time_zone = match &settings.time_zone {
-            None => TimeZone::system(),
-            Some(name) => TimeZone::get(name)
-                .map_err(|error| invalid(format!("time_zone: `{name}` is not known: {error}")))?,
-        };
-        let model = settings.llm.map(Model::new).transpose()?.map(Arc::new);
-        let flite = Flite::load(settings.voice)?;
-        let with_commands = model.is_none();
-        let numbers = Recognisers {
-            ready_max: settings.recognisers_kept,
-            busy_max: settings.recognisers_max,
-        };
-        let clinic = Arc::new(Clinic::new(settings.recognition_model, with_commands, numbers)?);
-        Ok(Self { clinic, flite, model, time_zone, pace: settings.pace })
-    }
+/// The local backend, its engines loaded, which takes about half a second.
+pub fn local(settings: LocalSettings) -> Result<Cascade, BackendError> {
+    Cascade::new("local", settings.into())
 }
 
 /// Speaks a text once, as mono at [`WIDEBAND_HZ`], for what a server says by itself. Silence at its
@@ -133,7 +82,7 @@ pub fn synthesise(
     flite.speak(text, pace, &mut take).map_err(|error| BackendError::Invalid {
         problem: format!("the synthesiser cannot speak this text ({error:?})"),
     })?;
-    let spoken = mouth::without_lead(&pcm);
+    let spoken = without_lead(&pcm);
     if spoken.is_empty() || spoken.len() > samples_max {
         let (ms, ms_max) = (spoken.len() / 16, samples_max / 16);
         let problem =
@@ -142,35 +91,3 @@ pub fn synthesise(
     }
     Ok(spoken.to_vec())
 }
-
-impl Backend for Local {
-    fn name(&self) -> &'static str {
-        "local"
-    }
-
-    fn abilities(&self) -> Abilities {
-        Abilities {
-            speculates: true,
-            transcribes: true,
-            says: true,
-            greets: true,
-            ends_turns: false,
-            tools: false,
-        }
-    }
-
-    fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
-        let (session, channels) = channels();
-        let brain = match &self.model {
-            None => Brain::dialogue(call.greeting, self.time_zone.clone()),
-            Some(model) => Brain::model(Arc::clone(model), call.persona, call.greeting),
-        };
-        let ears = Ears::open(Arc::clone(&self.clinic));
-        let mouth = Mouth::open(self.flite);
-        tokio::spawn(session::run(Talk::new(ears, mouth, brain, self.pace), channels));
-        Ok(session)
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests;

@@ -46,7 +46,7 @@ fn subjects() -> Vec<Subject> {
     vec![
         Subject { backend: Box::leak(Box::new(echo)), ask: speak },
         Subject { backend: Box::leak(Box::new(scripted)), ask: speak },
-        Subject { backend: local::tests::local(), ask: type_for_a_story },
+        Subject { backend: cascade::tests::local(), ask: type_for_a_story },
     ]
 }
 

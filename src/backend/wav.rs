@@ -1,11 +1,27 @@
-//! Recordings read from wav files.
+//! Recordings as wav files.
 
+use std::io::Cursor;
 use std::path::Path;
 
 /// A recording: mono, signed 16 bit.
 pub(crate) struct Recording {
     pub(crate) sample_rate_hz: u32,
     pub(crate) pcm: Vec<i16>,
+}
+
+/// A mono file of 16 bit, for another program: at most some minutes, since its sizes are of 32 bit.
+pub(crate) fn write(pcm: &[i16], sample_rate_hz: u32) -> Vec<u8> {
+    let (channels, bits_per_sample) = (1, 16);
+    let sample_format = hound::SampleFormat::Int;
+    let spec =
+        hound::WavSpec { channels, sample_rate: sample_rate_hz, bits_per_sample, sample_format };
+    let mut file = Cursor::new(Vec::new());
+    let written = hound::WavWriter::new(&mut file, spec).and_then(|mut writer| {
+        pcm.iter().try_for_each(|sample| writer.write_sample(*sample))?;
+        writer.finalize()
+    });
+    written.expect("memory takes what is written to it");
+    file.into_inner()
 }
 
 /// Reads a mono file of 16 bit, of at most `samples_max` samples, at one of `rates_hz`. The error says

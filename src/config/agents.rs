@@ -2,6 +2,7 @@
 
 mod audio;
 mod backends;
+mod cascade;
 mod endpoint;
 mod interruption;
 mod nova;
@@ -18,6 +19,7 @@ use endpoint::SILENCE_MS;
 use super::{Environment, Overrides};
 use crate::agent::AgentSettings;
 use crate::backend::Abilities;
+use crate::backend::cascade::CascadeSettings;
 use crate::backend::echo::EchoSettings;
 use crate::backend::local::LocalSettings;
 use crate::backend::nova_sonic::NovaSonicSettings;
@@ -61,6 +63,7 @@ pub struct AgentProfile {
 #[derive(Clone, Debug)]
 pub enum BackendConfig {
     Local(LocalSettings),
+    Cascade(Box<CascadeSettings>),
     Scripted(ScriptedSettings),
     Echo(EchoSettings),
     NovaSonic(Box<NovaSonicSettings>),
@@ -71,6 +74,7 @@ impl BackendConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local(_) => "local",
+            Self::Cascade(_) => "cascade",
             Self::Scripted(_) => "scripted",
             Self::Echo(_) => "echo",
             Self::NovaSonic(_) => "nova_sonic",
@@ -194,6 +198,13 @@ impl AgentProfile {
                 return Err(format!("--script goes with --backend scripted, not with {name}"));
             }
             (_, None) if is_current => {}
+            ("cascade", None) => {
+                return Err(
+                    "--backend cascade needs its stages: name an agent of a --config file \
+                            with --agent"
+                        .to_owned(),
+                );
+            }
             ("local", None) => self.backend = BackendConfig::Local(LocalSettings::standard()),
             ("echo", None) => self.backend = BackendConfig::Echo(EchoSettings::STANDARD),
             ("nova_sonic", None) => self.backend = BackendConfig::NovaSonic(Box::default()),
@@ -220,6 +231,7 @@ pub(super) fn decode(
         "language",
         "backend",
         "local",
+        "cascade",
         "scripted",
         "echo",
         "nova_sonic",

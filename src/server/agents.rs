@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::ServerError;
 use super::clips;
+use crate::backend::cascade::Cascade;
 use crate::backend::nova_sonic::account::Accounts;
 use crate::backend::nova_sonic::{NovaAgent, NovaSonic};
 use crate::backend::{self, Backend, BackendError, Problem};
@@ -82,7 +83,10 @@ async fn backend_of(
     accounts: &mut Accounts,
 ) -> Result<(AgentProfile, Arc<dyn Backend>), BackendError> {
     let backend: Arc<dyn Backend> = match &profile.backend {
-        BackendConfig::Local(settings) => Arc::new(backend::local::Local::new(settings.clone())?),
+        BackendConfig::Local(settings) => Arc::new(backend::local::local(settings.clone())?),
+        BackendConfig::Cascade(settings) => {
+            Arc::new(Cascade::new("cascade", (**settings).clone())?)
+        }
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
         BackendConfig::NovaSonic(settings) => {

@@ -14,9 +14,10 @@ pub(super) fn load(profile: &AgentProfile) -> Result<Clips, BackendError> {
     let sources = &profile.clips;
     let spoken = match &profile.backend {
         BackendConfig::Local(settings) => settings.clone(),
-        BackendConfig::Scripted(_) | BackendConfig::Echo(_) | BackendConfig::NovaSonic(_) => {
-            LocalSettings::standard()
-        }
+        BackendConfig::Cascade(_)
+        | BackendConfig::Scripted(_)
+        | BackendConfig::Echo(_)
+        | BackendConfig::NovaSonic(_) => LocalSettings::standard(),
     };
     let own = ClipSource::Text(APOLOGY.to_owned());
     let has_own =

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use antiphon::agent::{BackendInput, PcmFrame};
-use antiphon::backend::local::{Local, LocalSettings};
+use antiphon::backend::local::{self, LocalSettings};
 use antiphon::backend::{Backend, BackendOutput, CallContext};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
 use antiphon::limits::{FRAME, WIDEBAND_FRAME};
@@ -28,7 +28,7 @@ const QUESTIONS: [&str; 8] = [
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let began = Instant::now();
-    let local = Local::new(LocalSettings::standard()).expect("the engines are installed");
+    let local = local::local(LocalSettings::standard()).expect("the engines are installed");
     println!("engines loaded in {} ms", began.elapsed().as_millis());
     let context = CallContext {
         call_id: "bench".to_owned(),

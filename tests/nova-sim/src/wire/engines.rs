@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use antiphon::backend::local::{Transcriber, Voice as Speaker, synthesise, transcriber};
+use antiphon::backend::cascade::asr::{Transcriber, transcriber};
+use antiphon::backend::cascade::tts::Voice as Speaker;
+use antiphon::backend::local::synthesise;
 use antiphon::dsp::resample::Resampler;
 
 use crate::limits::SPEECH_CACHE_MAX;

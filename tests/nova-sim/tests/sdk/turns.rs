@@ -1,6 +1,7 @@
 //! Whole turns, over the real wire, by the real SDK.
 
-use antiphon::backend::local::{Voice, synthesise};
+use antiphon::backend::cascade::tts::Voice;
+use antiphon::backend::local::synthesise;
 use antiphon_nova_sim::settings::Ears;
 use antiphon_nova_sim::tones::{Decoder, Word};
 use antiphon_nova_sim::{SimSettings, count};

@@ -7,27 +7,39 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::ears::EarReport;
+use super::asr::ears::Ears;
+use super::asr::{Asr, AsrReport};
+use super::llm::LlmSettings;
+use super::tts::Voice;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::model::tests::{Act, answer, event, serve, stream};
+use super::llm::model::tests::{Act, answer, event, serve, stream};
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};
+use crate::backend::local::LocalSettings;
 use crate::backend::tests::{cancel, context, ended, finished, read_until, within};
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
 use crate::limits::{RECOGNISER_QUEUE_MAX, WIDEBAND_FRAME, WIDEBAND_HZ};
 
 /// One backend for all tests: its models take half a second to load.
-pub(in crate::backend) fn local() -> &'static Local {
-    static LOCAL: LazyLock<Local> = LazyLock::new(|| {
+pub(in crate::backend) fn local() -> &'static Cascade {
+    static LOCAL: LazyLock<Cascade> = LazyLock::new(|| {
         let settings =
             LocalSettings { time_zone: Some("UTC".to_owned()), ..LocalSettings::standard() };
-        Local::new(settings).expect("flite, pocketsphinx and its English model are installed")
+        crate::backend::local::local(settings)
+            .expect("flite, pocketsphinx and its English model are installed")
     });
     &LOCAL
+}
+
+fn clinic() -> Arc<Clinic> {
+    match &local().asr {
+        AsrStage::PocketSphinx(clinic) => Arc::clone(clinic),
+        AsrStage::Transcription(_) => unreachable!("the local backend hears by itself"),
+    }
 }
 
 /// Who speaks to the backend.
@@ -87,13 +99,13 @@ fn frames(pcm: &[i16]) -> Vec<PcmFrame> {
 /// A call's recognisers by themselves.
 struct Listener {
     ears: Ears,
-    reports: mpsc::Receiver<EarReport>,
+    reports: mpsc::Receiver<AsrReport>,
 }
 
 impl Listener {
     async fn new() -> Self {
-        let (ears, mut reports) = Ears::open(Arc::clone(&local().clinic));
-        assert_eq!(within(reports.recv()).await, Some(EarReport::Ready));
+        let (ears, mut reports) = Ears::open(clinic());
+        assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
         Self { ears, reports }
     }
 
@@ -106,8 +118,8 @@ impl Listener {
         self.ears.end(TurnId(1), Generation(1)).expect("there is room");
         loop {
             match within(self.reports.recv()).await.expect("the thread lives") {
-                EarReport::Final { text, .. } => return text,
-                EarReport::Partial { .. } => {}
+                AsrReport::Final { text, .. } => return text,
+                AsrReport::Partial { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -277,7 +289,7 @@ async fn a_timer_asked_for_ahead_runs_only_once_the_turn_is_over() {
 }
 
 /// The shared engines with a model that answers each request in turn.
-async fn with_model(answers: Vec<Vec<Act>>) -> (Local, JoinHandle<Vec<String>>) {
+async fn with_model(answers: Vec<Vec<Act>>) -> (Cascade, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let settings = LlmSettings::new(url, "small".to_owned(), None);
@@ -289,10 +301,9 @@ async fn with_model(answers: Vec<Vec<Act>>) -> (Local, JoinHandle<Vec<String>>) 
         }
         requests
     });
-    let clinic = Arc::clone(&local().clinic);
-    let backend =
-        Local { clinic, flite: local().flite, model, time_zone: TimeZone::UTC, pace: 1.0 };
-    (backend, server)
+    let Cascade { name, asr, tts, pace, .. } = local();
+    let (asr, tts) = (asr.clone(), tts.clone());
+    (Cascade { name, asr, model, tts, time_zone: TimeZone::UTC, pace: *pace }, server)
 }
 
 async fn type_in(session: &BackendSession, n: u32, text: &str) {
@@ -366,7 +377,7 @@ fn what_is_missing_is_named_with_what_gets_it() {
     let settings = |change: fn(&mut LocalSettings)| {
         let mut settings = LocalSettings::standard();
         change(&mut settings);
-        Local::new(settings).expect_err("it cannot work").to_string()
+        crate::backend::local::local(settings).expect_err("it cannot work").to_string()
     };
     let rows = [
         (settings(|it| it.recognition_model = "/nowhere".into()), "/nowhere/en-us/mdef"),
@@ -389,7 +400,7 @@ fn what_is_missing_is_named_with_what_gets_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_beyond_the_recognisers_is_told_so() {
     let settings = LocalSettings { recognisers_max: 1, ..LocalSettings::standard() };
-    let local = Local::new(settings).expect("the engines are installed");
+    let local = crate::backend::local::local(settings).expect("the engines are installed");
     let mut first = local.open(context()).expect("there is room");
     let ready = BackendOutput::Event(BackendEvent::Ready);
     assert_eq!(within(first.output.recv()).await, Some(ready));

@@ -9,11 +9,13 @@ use crate::backend::tests::within;
 
 /// What the server does once it has read the request.
 #[derive(Clone, Debug)]
-pub(in crate::backend::local) enum Act {
+pub(in crate::backend::cascade) enum Act {
     /// Sends this as it is.
     Raw(String),
     /// Sends this as one chunk of a chunked body.
     Chunk(String),
+    /// The same, of bytes that are no text.
+    Bytes(Vec<u8>),
     /// Waits until the client hangs up.
     Hang,
 }
@@ -25,16 +27,16 @@ const STALL: Duration = Duration::from_millis(300);
 const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
-pub(in crate::backend::local) fn event(text: &str) -> Act {
+pub(in crate::backend::cascade) fn event(text: &str) -> Act {
     let content = serde_json::json!({ "choices": [{ "delta": { "content": text } }] });
     Act::Chunk(format!("data: {content}\n\n"))
 }
 
-pub(in crate::backend::local) fn stream(rest: Vec<Act>) -> Vec<Act> {
+pub(in crate::backend::cascade) fn stream(rest: Vec<Act>) -> Vec<Act> {
     [vec![Act::Raw(STREAM.to_owned())], rest].concat()
 }
 
-pub(in crate::backend::local) fn answer(status: &str, kind: &str, body: &str) -> Vec<Act> {
+pub(in crate::backend::cascade) fn answer(status: &str, kind: &str, body: &str) -> Vec<Act> {
     let length = body.len();
     vec![Act::Raw(format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -48,14 +50,14 @@ async fn read_request(socket: &mut TcpStream) -> String {
     loop {
         let count = socket.read(&mut buffer).await.expect("the client sends");
         request.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&request[..end]);
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(": ")?;
                 name.eq_ignore_ascii_case("content-length").then(|| value.parse().ok())?
             });
-            if body.len() >= length.unwrap_or(0) {
-                return text;
+            if request.len() - end - 4 >= length.unwrap_or(0) {
+                return String::from_utf8_lossy(&request).into_owned();
             }
         }
         assert!(count > 0, "the client hung up in the middle of its request");
@@ -63,13 +65,16 @@ async fn read_request(socket: &mut TcpStream) -> String {
 }
 
 /// Serves one request and returns its text once the client has hung up or everything was sent.
-pub(in crate::backend::local) async fn serve(listener: &TcpListener, acts: Vec<Act>) -> String {
+pub(in crate::backend::cascade) async fn serve(listener: &TcpListener, acts: Vec<Act>) -> String {
     let (mut socket, _) = listener.accept().await.expect("the client connects");
     let request = read_request(&mut socket).await;
     for act in acts {
         let bytes = match act {
-            Act::Raw(text) => text,
-            Act::Chunk(text) => format!("{:x}\r\n{text}\r\n", text.len()),
+            Act::Raw(text) => text.into_bytes(),
+            Act::Chunk(text) => format!("{:x}\r\n{text}\r\n", text.len()).into_bytes(),
+            Act::Bytes(bytes) => {
+                [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat()
+            }
             Act::Hang => {
                 // Ends when the client closes its side.
                 let _ = socket.read(&mut [0; 1]).await;
@@ -77,7 +82,7 @@ pub(in crate::backend::local) async fn serve(listener: &TcpListener, acts: Vec<A
             }
         };
         // The client may hang up when it has seen enough.
-        if socket.write_all(bytes.as_bytes()).await.is_err() {
+        if socket.write_all(&bytes).await.is_err() {
             break;
         }
     }

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::backend::local::dialogue::Answer;
-use crate::backend::local::model::{Asking, ModelError};
-use crate::backend::local::mouth::Speaking;
-use crate::backend::local::sentences::Sentences;
+use crate::backend::cascade::dialogue::Answer;
+use crate::backend::cascade::llm::model::{Asking, ModelError};
+use crate::backend::cascade::sentences::Sentences;
+use crate::backend::cascade::tts::Speaking;
 use crate::call::event::{Generation, WordTime};
-use crate::limits::{REPLY_CHARS_MAX, WIDEBAND_HZ};
+use crate::limits::REPLY_CHARS_MAX;
 
 /// Said where a model broke off.
 const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
@@ -74,8 +74,8 @@ impl Reply {
     }
 
     /// When the words of the sentence sound that is being spoken, counted from its first sample.
-    pub(super) fn time_words(&mut self, mut words: Vec<WordTime>) {
-        let micros = self.samples as u64 * 1_000_000 / u64::from(WIDEBAND_HZ);
+    pub(super) fn time_words(&mut self, mut words: Vec<WordTime>, rate_hz: u32) {
+        let micros = self.samples as u64 * 1_000_000 / u64::from(rate_hz);
         let before = Duration::from_micros(micros);
         for word in &mut words {
             word.start += before;

@@ -14,7 +14,7 @@ use crate::limits::{HISTORY_CHARS_MAX, HISTORY_MESSAGES_MAX};
 
 /// The conversation so far, as the user knows it.
 #[derive(Clone, Debug)]
-pub(super) struct History {
+pub(in crate::backend) struct History {
     persona: String,
     messages: VecDeque<Message>,
     chars: usize,
@@ -29,17 +29,17 @@ struct Message {
 
 impl History {
     /// A conversation with a model that is told who it is.
-    pub(super) fn new(persona: String) -> Self {
+    pub(in crate::backend) fn new(persona: String) -> Self {
         Self { persona, messages: VecDeque::new(), chars: 0 }
     }
 
     /// The user said something.
-    pub(super) fn user_said(&mut self, text: &str) {
+    pub(in crate::backend) fn user_said(&mut self, text: &str) {
         self.push(None, text);
     }
 
     /// The agent is saying more of a reply.
-    pub(super) fn agent_says(&mut self, generation: Generation, text: &str) {
+    pub(in crate::backend) fn agent_says(&mut self, generation: Generation, text: &str) {
         match self.messages.back_mut().filter(|last| last.generation == Some(generation)) {
             Some(message) => {
                 message.text.push(' ');
@@ -52,7 +52,7 @@ impl History {
     }
 
     /// Only this much of a reply was heard: the rest was never said.
-    pub(super) fn was_heard(&mut self, generation: Generation, heard: &str) {
+    pub(in crate::backend) fn was_heard(&mut self, generation: Generation, heard: &str) {
         let is_it = |message: &Message| message.generation == Some(generation);
         let Some(at) = self.messages.iter().position(is_it) else { return };
         self.chars -= self.messages[at].text.chars().count();
@@ -65,7 +65,7 @@ impl History {
     }
 
     /// The body of the request that asks for the next reply.
-    pub(super) fn request(&self, model: &str, tokens_max: u32) -> Value {
+    pub(in crate::backend) fn request(&self, model: &str, tokens_max: u32) -> Value {
         let persona = Some(json!({ "role": "system", "content": self.persona }));
         let messages = self.messages.iter().map(|message| {
             let role = if message.generation.is_some() { "assistant" } else { "user" };
@@ -96,7 +96,7 @@ impl History {
 
 /// What one event of the answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ChatEvent {
+pub(in crate::backend) enum ChatEvent {
     /// More text; empty for events that hold none, such as a role or usage.
     Text(String),
     /// The answer is complete.
@@ -128,7 +128,7 @@ struct Content {
 }
 
 /// Reads one event's data, or the whole body of an answer that was not streamed.
-pub(super) fn read_event(data: &str) -> ChatEvent {
+pub(in crate::backend) fn read_event(data: &str) -> ChatEvent {
     if data.trim() == "[DONE]" {
         return ChatEvent::Done;
     }
@@ -141,7 +141,7 @@ pub(super) fn read_event(data: &str) -> ChatEvent {
 }
 
 /// The message in an error answer's body, short and on one line; empty if there is none.
-pub(super) fn read_error(body: &str) -> String {
+pub(in crate::backend) fn read_error(body: &str) -> String {
     let body: Option<Value> = serde_json::from_str(body).ok();
     body.and_then(|body| body.get("error").map(error_text)).unwrap_or_default()
 }

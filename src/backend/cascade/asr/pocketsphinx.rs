@@ -20,7 +20,7 @@ type Config = c_void;
 
 /// The loaded library.
 #[derive(Debug)]
-pub(super) struct PocketSphinx {
+pub(in crate::backend::cascade) struct PocketSphinx {
     args: unsafe extern "C" fn() -> *const c_void,
     init: unsafe extern "C" fn(*mut Config) -> *mut Decoder,
     free: unsafe extern "C" fn(*mut Decoder) -> c_int,

@@ -1,4 +1,4 @@
-//! One call's conversation with the local backend: hears a turn, has it answered, speaks the answer
+//! One call's conversation with a cascade: hears a turn, has it answered, speaks the answer
 //! sentence by sentence, and stops at once when told to.
 
 mod ahead;
@@ -16,25 +16,26 @@ use tokio::sync::mpsc;
 use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
 use self::reply::{Ending, Made, Reply, Source};
+use super::PACE_RANGE;
+use super::asr::{Asr, AsrReport};
 use super::dialogue::{Answer, dangles};
-use super::ears::{EarReport, Ears};
-use super::model::ModelReport;
-use super::mouth::{Mouth, MouthReport};
+use super::llm::model::ModelReport;
 use super::sentences::Sentences;
+use super::tts::{Tts, TtsReport};
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
-use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX, WIDEBAND_HZ};
+use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX};
 use crate::time::SessionTime;
 
 /// One call's conversation.
 pub(super) struct Talk {
-    ears: Ears,
-    mouth: Mouth,
+    asr: Box<dyn Asr>,
+    tts: Box<dyn Tts>,
     brain: Brain,
-    from_ears: mpsc::Receiver<EarReport>,
-    from_mouth: mpsc::Receiver<MouthReport>,
+    from_asr: mpsc::Receiver<AsrReport>,
+    from_tts: mpsc::Receiver<TtsReport>,
     from_model: mpsc::Receiver<ModelReport>,
     pace: f32,
     phase: Phase,
@@ -52,7 +53,7 @@ pub(super) struct Talk {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The recognisers are being set up: nothing is said.
+    /// The recogniser is being set up: nothing is said.
     Waking,
     Awake,
     /// Something broke for good; what waits is said, then the session ends.
@@ -61,8 +62,8 @@ enum Phase {
 
 /// What any of the workers reports.
 pub(super) enum Report {
-    Ears(EarReport),
-    Mouth(MouthReport),
+    Asr(AsrReport),
+    Tts(TtsReport),
     Model(ModelReport),
 }
 
@@ -73,18 +74,18 @@ const GOODBYE: &str = "the user said goodbye";
 
 impl Talk {
     pub(super) fn new(
-        (ears, from_ears): (Ears, mpsc::Receiver<EarReport>),
-        (mouth, from_mouth): (Mouth, mpsc::Receiver<MouthReport>),
+        (asr, from_asr): (Box<dyn Asr>, mpsc::Receiver<AsrReport>),
+        (tts, from_tts): (Box<dyn Tts>, mpsc::Receiver<TtsReport>),
         brain: BrainParts,
         pace: f32,
     ) -> Self {
         let BrainParts { brain, reported: from_model } = brain;
         Self {
-            ears,
-            mouth,
+            asr,
+            tts,
             brain,
-            from_ears,
-            from_mouth,
+            from_asr,
+            from_tts,
             from_model,
             pace,
             phase: Phase::Waking,
@@ -122,11 +123,11 @@ impl Talk {
             }
             BackendCommand::UserSpeechStarted { turn } => {
                 self.listening = Some((turn, COMPLETENESS_UNKNOWN));
-                self.ears.start(turn)
+                self.asr.start(turn)
             }
             BackendCommand::Speculate { turn, generation } => {
                 self.speculate(turn, generation);
-                self.ears.peek(turn, generation)
+                self.asr.peek(turn, generation)
             }
             BackendCommand::Withdraw { generation, .. } => {
                 self.withdraw(generation);
@@ -137,7 +138,7 @@ impl Talk {
                 self.listening = None;
                 self.reply = Some(self.new_reply(generation));
                 self.turns_awaited += 1;
-                self.ears.end(turn, generation)
+                self.asr.end(turn, generation)
             }
             BackendCommand::UserText { generation, text, .. } => {
                 self.ahead = None;
@@ -149,7 +150,7 @@ impl Talk {
             BackendCommand::UserTurnDismissed { turn } => {
                 self.listening.take_if(|(listening, _)| *listening == turn);
                 self.ahead = None;
-                self.ears.forget()
+                self.asr.forget()
             }
             BackendCommand::Cancel { generation, heard } => {
                 self.reply.take_if(|reply| reply.generation == generation);
@@ -179,15 +180,15 @@ impl Talk {
         }
     }
 
-    fn handle_ears(&mut self, now: SessionTime, report: EarReport) {
+    fn handle_asr(&mut self, now: SessionTime, report: AsrReport) {
         match report {
-            EarReport::Ready => {
+            AsrReport::Ready => {
                 self.phase = Phase::Awake;
                 self.events.push_front(BackendEvent::Ready);
             }
-            EarReport::Partial { turn, text } => self.understood_so_far(turn, text),
-            EarReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
-            EarReport::Final { turn, generation, text } => {
+            AsrReport::Partial { turn, text } => self.understood_so_far(turn, text),
+            AsrReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
+            AsrReport::Final { turn, generation, text } => {
                 self.turns_awaited = self.turns_awaited.saturating_sub(1);
                 self.transcript(turn, text.clone(), true);
                 let is_awaited = |reply: &Reply| {
@@ -197,30 +198,34 @@ impl Talk {
                     self.answer(now, &text);
                 }
             }
-            EarReport::Failed(message) => self.fail(message),
+            AsrReport::Missed { turn: _, generation, problem } => {
+                self.turns_awaited = self.turns_awaited.saturating_sub(1);
+                self.miss(generation, problem);
+            }
+            AsrReport::Failed(message) => self.fail(message),
         }
     }
 
-    fn handle_mouth(&mut self, report: MouthReport) {
+    fn handle_tts(&mut self, report: TtsReport) {
         match report {
-            MouthReport::Block { generation, pcm } => {
-                if let Some(reply) = self.reply_of(generation) {
+            TtsReport::Block { work, pcm } => {
+                if let Some(reply) = self.reply_of(work) {
                     reply.samples += pcm.len();
                     reply.made.push_back(Made::Block(pcm));
                 }
             }
-            MouthReport::Words { generation, words } => {
-                if let Some(reply) = self.reply_of(generation) {
-                    reply.time_words(words);
+            TtsReport::Words { work, words } => {
+                let rate_hz = self.tts.sample_rate_hz();
+                if let Some(reply) = self.reply_of(work) {
+                    reply.time_words(words, rate_hz);
                 }
             }
-            MouthReport::Done { generation, spoken } => {
-                if let Some(reply) = self.reply_of(generation) {
+            TtsReport::Done { work, result } => {
+                if let Some(reply) = self.reply_of(work) {
                     reply.speaking = None;
-                    if !spoken {
+                    if let Err(message) = result {
                         reply.sentences.clear();
                         reply.source = Source::Complete;
-                        let message = "the synthesiser failed".to_owned();
                         reply.ending = Ending::Failed(message);
                     }
                 }
@@ -243,6 +248,15 @@ impl Talk {
             }
         }
         self.speak_on();
+    }
+
+    /// What the user said is not known: there is nothing to answer.
+    fn miss(&mut self, generation: Generation, problem: String) {
+        let hearing = self.reply.as_mut().filter(|reply| reply.generation == generation);
+        if let Some(reply) = hearing.filter(|reply| matches!(reply.source, Source::Hearing)) {
+            reply.source = Source::Complete;
+            reply.ending = Ending::Failed(problem);
+        }
     }
 
     /// Part of an open turn was understood. Of one that is over, or was none, nothing is said any more.
@@ -340,11 +354,10 @@ impl Talk {
             return;
         }
         let Some(sentence) = reply.sentences.pop_front() else { return };
-        let range = super::LocalSettings::PACE_RANGE;
-        let pace = reply.pace.clamp(*range.start(), *range.end());
+        let pace = reply.pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end());
         let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
-        reply.speaking = Some(self.mouth.speak(reply.work, sentence.clone(), pace));
+        reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));
         if is_ahead {
             reply.unrecorded.push(sentence);
         } else {
@@ -403,26 +416,26 @@ impl Machine for Talk {
 
     fn handle_input(&mut self, now: SessionTime, input: BackendInput) {
         match input {
-            BackendInput::Audio(frame) => self.ears.hear(frame),
+            BackendInput::Audio(frame) => self.asr.hear(frame),
             BackendInput::Command(command) => self.handle_command(now, command),
         }
     }
 
     fn handle_report(&mut self, now: SessionTime, report: Report) {
         match report {
-            Report::Ears(report) => self.handle_ears(now, report),
-            Report::Mouth(report) => self.handle_mouth(report),
+            Report::Asr(report) => self.handle_asr(now, report),
+            Report::Tts(report) => self.handle_tts(report),
             Report::Model(report) => self.handle_model(report),
         }
     }
 
     fn next_report(&mut self) -> impl Future<Output = Report> + Send {
-        let Self { from_ears, from_mouth, from_model, .. } = self;
+        let Self { from_asr, from_tts, from_model, .. } = self;
         async move {
-            // A closed channel has nothing to report; the mouth's stays open.
+            // A closed channel has nothing to report; the voice's stays open.
             tokio::select! {
-                Some(report) = from_ears.recv() => Report::Ears(report),
-                Some(report) = from_mouth.recv() => Report::Mouth(report),
+                Some(report) = from_asr.recv() => Report::Asr(report),
+                Some(report) = from_tts.recv() => Report::Tts(report),
                 Some(report) = from_model.recv() => Report::Model(report),
             }
         }
@@ -453,7 +466,7 @@ impl Machine for Talk {
                 BackendOutput::Event(BackendEvent::ReplyWords { generation, words })
             }
             Made::Block(pcm) => {
-                let sample_rate_hz = WIDEBAND_HZ;
+                let sample_rate_hz = self.tts.sample_rate_hz();
                 BackendOutput::Audio(ReplyAudio { generation, sample_rate_hz, pcm })
             }
         })

@@ -92,7 +92,7 @@ const STREAM_CONTINUE: c_int = 0;
 
 /// A voice that was loaded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Flite {
+pub(in crate::backend) struct Flite {
     voice: Voice,
 }
 
@@ -157,9 +157,9 @@ impl Tokens {
 
 /// When something sounds, counted from the utterance's first sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: Duration,
-    pub(super) end: Duration,
+pub(in crate::backend) struct Span {
+    pub(in crate::backend) start: Duration,
+    pub(in crate::backend) end: Duration,
 }
 
 // SAFETY: the pointers lead to flite's own heap, which is tied to no thread, and the mutex lets one
@@ -177,7 +177,7 @@ struct Sink<'a> {
 
 /// Why nothing was spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SpeakError {
+pub(in crate::backend) enum SpeakError {
     /// The engine made no utterance of the text.
     Engine,
     /// The engine's audio is not what every one of its voices makes: mono at 16 kHz.
@@ -186,7 +186,7 @@ pub(super) enum SpeakError {
 
 impl Flite {
     /// Loads the library and a voice, unless they are loaded already.
-    pub(super) fn load(voice: Voice) -> Result<Self, BackendError> {
+    pub(in crate::backend) fn load(voice: Voice) -> Result<Self, BackendError> {
         let mut engines = engines();
         if engines.iter().all(|(loaded, _)| *loaded != voice) {
             engines.push((voice, Engine::load(voice)?));
@@ -196,7 +196,7 @@ impl Flite {
 
     /// Speaks `text` at `pace` (2 is twice as fast), 16 kHz mono, handing each block of at most some
     /// 25 ms to `take` as it is made, until `take` answers false.
-    pub(super) fn speak(
+    pub(in crate::backend) fn speak(
         &self,
         text: &str,
         pace: f32,
@@ -207,7 +207,7 @@ impl Flite {
 
     /// The same, and tells before the first block when each token, which is a word with its punctuation,
     /// sounds.
-    pub(super) fn speak_timed(
+    pub(in crate::backend) fn speak_timed(
         &self,
         text: &str,
         pace: f32,

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::phones::{BELIEVED, likeness};
 use super::pocketsphinx::{PocketSphinx, Recogniser, RecogniserFailed, Vocabulary};
+use super::{Asr, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
 use crate::call::event::{Generation, TurnId};
@@ -29,7 +30,7 @@ const FRAMES_PER_PARTIAL: usize = 12;
 /// A recogniser adapts to its caller's voice and room, so it serves one call only: the next caller
 /// would be heard worse. A fresh one is made when a call ends, when nobody waits for it.
 #[derive(Debug)]
-pub(super) struct Clinic {
+pub(in crate::backend) struct Clinic {
     engine: Arc<PocketSphinx>,
     model_dir: PathBuf,
     with_commands: bool,
@@ -40,11 +41,11 @@ pub(super) struct Clinic {
 
 /// How many recognisers there may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recognisers {
+pub(in crate::backend) struct Recognisers {
     /// Kept ready for the next calls.
-    pub(super) ready_max: usize,
+    pub(in crate::backend) ready_max: usize,
     /// In use at once.
-    pub(super) busy_max: usize,
+    pub(in crate::backend) busy_max: usize,
 }
 
 /// One of the places for recognisers in use; dropping it frees the place.
@@ -74,24 +75,9 @@ enum Ask {
     Forget,
 }
 
-/// What the thread tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum EarReport {
-    /// The recognisers are set up.
-    Ready,
-    /// What was understood so far.
-    Partial { turn: TurnId, text: String },
-    /// What would be understood if the turn were over, asked for as this generation.
-    Likely { turn: TurnId, generation: Generation, text: String },
-    /// What was understood.
-    Final { turn: TurnId, generation: Generation, text: String },
-    /// Recognition is gone for good.
-    Failed(String),
-}
-
 /// A call's handle on its recognisers. Dropping it ends the thread.
 #[derive(Debug)]
-pub(super) struct Ears {
+pub(in crate::backend::cascade) struct Ears {
     asks: SyncSender<Ask>,
     /// Frames dropped because the thread is that far behind.
     frames_dropped: u64,
@@ -100,7 +86,7 @@ pub(super) struct Ears {
 impl Clinic {
     /// Sets up the first recognisers, so that what is missing is known at start and the first call
     /// need not wait.
-    pub(super) fn new(
+    pub(in crate::backend) fn new(
         model_dir: PathBuf,
         with_commands: bool,
         numbers: Recognisers,
@@ -163,8 +149,10 @@ impl Clinic {
 }
 
 impl Ears {
-    /// Starts a call's thread. It reports [`EarReport::Ready`] or [`EarReport::Failed`] first.
-    pub(super) fn open(clinic: Arc<Clinic>) -> (Self, mpsc::Receiver<EarReport>) {
+    /// Starts a call's thread. It reports [`AsrReport::Ready`] or [`AsrReport::Failed`] first.
+    pub(in crate::backend::cascade) fn open(
+        clinic: Arc<Clinic>,
+    ) -> (Self, mpsc::Receiver<AsrReport>) {
         let (asks, asked) = sync_channel(RECOGNISER_QUEUE_MAX);
         let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
         let failure = reports.clone();
@@ -173,48 +161,37 @@ impl Ears {
             .spawn(move || listen(&clinic, &asked, &reports));
         if let Err(error) = spawned {
             // The channel is new and empty: this fits.
-            let _ = failure.try_send(EarReport::Failed(error.to_string()));
+            let _ = failure.try_send(AsrReport::Failed(error.to_string()));
         }
         (Self { asks, frames_dropped: 0 }, reported)
     }
 
-    /// A turn began.
-    pub(super) fn start(&mut self, turn: TurnId) -> Result<(), RecogniserFailed> {
+    fn ask(&self, ask: Ask) -> Result<(), Overrun> {
+        self.asks.try_send(ask).map_err(|_| Overrun)
+    }
+}
+
+impl Asr for Ears {
+    fn start(&mut self, turn: TurnId) -> Result<(), Overrun> {
         self.ask(Ask::Start(turn))
     }
 
-    /// Some of the turn's audio. Dropped and counted if the thread is far behind.
-    pub(super) fn hear(&mut self, frame: PcmFrame) {
+    fn hear(&mut self, frame: PcmFrame) {
         if let Err(TrySendError::Full(_)) = self.asks.try_send(Ask::Frame(Box::new(frame))) {
             self.frames_dropped += 1;
         }
     }
 
-    /// The turn may be over; [`EarReport::Likely`] follows, and the turn goes on.
-    pub(super) fn peek(
-        &mut self,
-        turn: TurnId,
-        generation: Generation,
-    ) -> Result<(), RecogniserFailed> {
+    fn peek(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
         self.ask(Ask::Peek { turn, generation })
     }
 
-    /// The turn is over; [`EarReport::Final`] follows.
-    pub(super) fn end(
-        &mut self,
-        turn: TurnId,
-        generation: Generation,
-    ) -> Result<(), RecogniserFailed> {
+    fn end(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
         self.ask(Ask::End { turn, generation })
     }
 
-    /// The turn was none.
-    pub(super) fn forget(&mut self) -> Result<(), RecogniserFailed> {
+    fn forget(&mut self) -> Result<(), Overrun> {
         self.ask(Ask::Forget)
-    }
-
-    fn ask(&self, ask: Ask) -> Result<(), RecogniserFailed> {
-        self.asks.try_send(ask).map_err(|_| RecogniserFailed)
     }
 }
 
@@ -228,17 +205,17 @@ impl Drop for Ears {
 }
 
 /// The thread: ends when the call drops its handle or no longer reads.
-fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<EarReport>) {
+fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<AsrReport>) {
     let admitted = clinic.admit().and_then(|place| Ok((clinic.take()?, place)));
     let (pair, place) = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
-            let _ = reports.blocking_send(EarReport::Failed(error.to_string()));
+            let _ = reports.blocking_send(AsrReport::Failed(error.to_string()));
             return;
         }
     };
     let mut hearing = Hearing { pair, state: State::Quiet, partial: String::new() };
-    let mut report = Some(EarReport::Ready);
+    let mut report = Some(AsrReport::Ready);
     loop {
         if let Some(report) = report.take()
             && reports.blocking_send(report).is_err()
@@ -250,7 +227,7 @@ fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<EarRepo
             Ok(report) => report,
             Err(RecogniserFailed) => {
                 let message = "the speech recogniser failed".to_owned();
-                let _ = reports.blocking_send(EarReport::Failed(message));
+                let _ = reports.blocking_send(AsrReport::Failed(message));
                 break;
             }
         };
@@ -272,7 +249,7 @@ enum State {
 }
 
 impl Hearing {
-    fn handle(&mut self, ask: Ask) -> Result<Option<EarReport>, RecogniserFailed> {
+    fn handle(&mut self, ask: Ask) -> Result<Option<AsrReport>, RecogniserFailed> {
         match ask {
             Ask::Start(turn) => {
                 self.finish()?;
@@ -285,19 +262,19 @@ impl Hearing {
             Ask::Peek { turn, generation } => {
                 let hears_it = matches!(self.state, State::Utterance { turn: t, .. } if t == turn);
                 let text = if hears_it { self.pair.decide() } else { String::new() };
-                Ok(Some(EarReport::Likely { turn, generation, text }))
+                Ok(Some(AsrReport::Likely { turn, generation, text }))
             }
             Ask::End { turn, generation } => {
                 let heard_it = matches!(self.state, State::Utterance { turn: t, .. } if t == turn);
                 self.finish()?;
                 let text = if heard_it { self.pair.decide() } else { String::new() };
-                Ok(Some(EarReport::Final { turn, generation, text }))
+                Ok(Some(AsrReport::Final { turn, generation, text }))
             }
             Ask::Forget => self.finish().map(|()| None),
         }
     }
 
-    fn hear(&mut self, frame: &PcmFrame) -> Result<Option<EarReport>, RecogniserFailed> {
+    fn hear(&mut self, frame: &PcmFrame) -> Result<Option<AsrReport>, RecogniserFailed> {
         let State::Utterance { turn, frames } = &mut self.state else { return Ok(None) };
         let turn = *turn;
         *frames += 1;
@@ -314,7 +291,7 @@ impl Hearing {
             return Ok(None);
         }
         self.partial.clone_from(&text);
-        Ok(Some(EarReport::Partial { turn, text }))
+        Ok(Some(AsrReport::Partial { turn, text }))
     }
 
     fn finish(&mut self) -> Result<(), RecogniserFailed> {

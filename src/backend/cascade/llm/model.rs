@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventsource_stream::Eventsource;
 use futures_util::{Stream, StreamExt};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, Response, Url};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::chat::{ChatEvent, read_error, read_event};
 use crate::backend::BackendError;
+use crate::backend::cascade::http;
 use crate::call::event::Generation;
 use crate::limits::{MODEL_EVENT_BYTES_MAX, MODEL_REPORTS_MAX};
 
@@ -66,7 +67,7 @@ impl fmt::Debug for LlmSettings {
 
 /// What a model tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ModelReport {
+pub(in crate::backend) enum ModelReport {
     /// More text of the reply.
     Text { generation: Generation, text: String },
     /// The reply is complete, or broke off for a reason.
@@ -75,7 +76,7 @@ pub(super) enum ModelReport {
 
 /// Why a reply broke off.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ModelError {
+pub(in crate::backend) enum ModelError {
     #[error("the language model cannot be reached")]
     Unreachable,
     #[error("the language model did not answer within {} s", .0.as_secs_f32())]
@@ -98,7 +99,7 @@ fn detail(message: &str) -> String {
 
 /// A model that can be asked.
 #[derive(Debug)]
-pub(super) struct Model {
+pub(in crate::backend) struct Model {
     client: Client,
     endpoint: Url,
     settings: LlmSettings,
@@ -106,7 +107,7 @@ pub(super) struct Model {
 
 /// A request under way. Dropping it drops the connection, which ends the work at the server too.
 #[derive(Debug)]
-pub(super) struct Asking(JoinHandle<()>);
+pub(in crate::backend) struct Asking(JoinHandle<()>);
 
 impl Drop for Asking {
     fn drop(&mut self) {
@@ -116,41 +117,29 @@ impl Drop for Asking {
 
 impl Model {
     /// Checks the settings. Nothing is sent yet.
-    pub(super) fn new(settings: LlmSettings) -> Result<Self, BackendError> {
+    pub(in crate::backend) fn new(settings: LlmSettings) -> Result<Self, BackendError> {
         let invalid = |problem: String| BackendError::Invalid { problem };
-        let endpoint = format!("{}/chat/completions", settings.url.trim_end_matches('/'));
-        let endpoint = Url::parse(&endpoint)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| {
-                invalid(format!("llm.url: expected http(s)://..., received {}", settings.url))
-            })?;
+        let endpoint = http::endpoint("llm.url", &settings.url, "chat/completions")?;
         if settings.model.is_empty() {
             return Err(invalid("llm.model: is required but empty".to_owned()));
         }
-        // Whoever installed one before is as good: the process has only one provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .connect_timeout(settings.connect_timeout)
-            // A redirect would take the key and the user's words to somewhere nobody configured.
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| invalid(format!("llm: {error}")))?;
+        let client = http::client("llm", settings.connect_timeout)?;
         Ok(Self { client, endpoint, settings })
     }
 
     /// The configured name, to put into a request.
-    pub(super) fn settings(&self) -> &LlmSettings {
+    pub(in crate::backend) fn settings(&self) -> &LlmSettings {
         &self.settings
     }
 
     /// Where a session's requests report.
-    pub(super) fn reports() -> (mpsc::Sender<ModelReport>, mpsc::Receiver<ModelReport>) {
+    pub(in crate::backend) fn reports() -> (mpsc::Sender<ModelReport>, mpsc::Receiver<ModelReport>)
+    {
         mpsc::channel(MODEL_REPORTS_MAX)
     }
 
     /// Asks. Reports end with exactly one [`ModelReport::Done`] unless the request is dropped.
-    pub(super) fn ask(
+    pub(in crate::backend) fn ask(
         &self,
         generation: Generation,
         body: &Value,
@@ -290,4 +279,4 @@ fn metered(response: Response) -> impl Stream<Item = Result<Vec<u8>, ModelError>
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::backend) mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::flite::{Flite, Span};
+use super::{Speaking, Tts, TtsReport};
 use crate::call::event::{Generation, WordTime};
 use crate::limits::{SENTENCE_BLOCKS_MAX, WIDEBAND_FRAME, WIDEBAND_HZ};
 
@@ -16,48 +17,30 @@ const LEAD_PEAK: u16 = 160;
 /// How much of it is kept, so that no soft onset is cut: 10 ms at 16 kHz.
 const LEAD_KEPT_SAMPLES: usize = 160;
 
-/// What the synthesiser tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum MouthReport {
-    /// When the sentence's words sound, counted from its first sample; before its first block.
-    Words { generation: Generation, words: Vec<WordTime> },
-    /// At most 20 ms of speech at 16 kHz.
-    Block { generation: Generation, pcm: Vec<i16> },
-    /// The sentence is complete, or could not be spoken.
-    Done { generation: Generation, spoken: bool },
-}
-
 /// A call's handle on the synthesiser.
 #[derive(Debug)]
-pub(super) struct Mouth {
+pub(in crate::backend::cascade) struct Mouth {
     flite: Flite,
-    reports: mpsc::Sender<MouthReport>,
-}
-
-/// A sentence being spoken. Dropping it stops it.
-#[derive(Debug)]
-pub(super) struct Speaking {
-    stop: Arc<AtomicBool>,
-}
-
-impl Drop for Speaking {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
+    reports: mpsc::Sender<TtsReport>,
 }
 
 impl Mouth {
     /// A handle and where it reports. The queue holds the longest sentence, so that synthesis, which
     /// holds a lock that other calls wait for, never waits itself.
-    pub(super) fn open(flite: Flite) -> (Self, mpsc::Receiver<MouthReport>) {
+    pub(in crate::backend::cascade) fn open(flite: Flite) -> (Self, mpsc::Receiver<TtsReport>) {
         let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
         (Self { flite, reports }, reported)
     }
+}
 
-    /// Speaks one sentence. One at a time: the next after [`MouthReport::Done`].
-    pub(super) fn speak(&self, generation: Generation, text: String, pace: f32) -> Speaking {
+impl Tts for Mouth {
+    fn sample_rate_hz(&self) -> u32 {
+        WIDEBAND_HZ
+    }
+
+    fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking {
         let stop = Arc::new(AtomicBool::new(false));
-        let speaking = Speaking { stop: Arc::clone(&stop) };
+        let speaking = Speaking::Thread(Arc::clone(&stop));
         let (flite, reports) = (self.flite, self.reports.clone());
         tokio::task::spawn_blocking(move || {
             let spans = RefCell::new(Vec::new());
@@ -66,7 +49,7 @@ impl Mouth {
                 spans: &spans,
                 pending: Vec::new(),
                 lead: Some(0),
-                generation,
+                work,
                 reports: &reports,
             };
             let mut take = |pcm: &[i16]| !stop.load(Ordering::Relaxed) && blocks.push(pcm);
@@ -75,9 +58,9 @@ impl Mouth {
             if !stop.load(Ordering::Relaxed) {
                 blocks.flush();
             }
+            let result = result.map_err(|_| "the synthesiser failed".to_owned());
             // An error means that the call is over.
-            let done = MouthReport::Done { generation, spoken: result.is_ok() };
-            let _ = reports.blocking_send(done);
+            let _ = reports.blocking_send(TtsReport::Done { work, result });
         });
         speaking
     }
@@ -90,8 +73,8 @@ struct Blocks<'a> {
     pending: Vec<i16>,
     /// Samples of the pause before the first word, which are left out; `None` once it is over.
     lead: Option<usize>,
-    generation: Generation,
-    reports: &'a mpsc::Sender<MouthReport>,
+    work: Generation,
+    reports: &'a mpsc::Sender<TtsReport>,
 }
 
 impl Blocks<'_> {
@@ -121,8 +104,8 @@ impl Blocks<'_> {
     fn tell_words(&self, left_out: usize) -> bool {
         let lead = Duration::from_micros(left_out as u64 * 1_000_000 / u64::from(WIDEBAND_HZ));
         let words = word_times(self.text, &self.spans.borrow(), lead);
-        let generation = self.generation;
-        words.is_empty() || self.reports.try_send(MouthReport::Words { generation, words }).is_ok()
+        let work = self.work;
+        words.is_empty() || self.reports.try_send(TtsReport::Words { work, words }).is_ok()
     }
 
     fn flush(&mut self) -> bool {
@@ -130,8 +113,8 @@ impl Blocks<'_> {
         if pcm.is_empty() {
             return true;
         }
-        let generation = self.generation;
-        self.reports.try_send(MouthReport::Block { generation, pcm }).is_ok()
+        let work = self.work;
+        self.reports.try_send(TtsReport::Block { work, pcm }).is_ok()
     }
 }
 
@@ -160,7 +143,7 @@ fn word_times(text: &str, spans: &[Span], lead: Duration) -> Vec<WordTime> {
 
 /// The samples from shortly before the first that can be heard. flite begins every sentence with 200 ms
 /// of silence, which the user would wait for; the pause between sentences is at their ends.
-pub(super) fn without_lead(pcm: &[i16]) -> &[i16] {
+pub(in crate::backend) fn without_lead(pcm: &[i16]) -> &[i16] {
     let first = pcm.iter().position(|sample| sample.unsigned_abs() > LEAD_PEAK);
     first.map_or(&[], |first| &pcm[first.saturating_sub(LEAD_KEPT_SAMPLES)..])
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
-use crate::backend::local::chat::History;
-use crate::backend::local::dialogue::Dialogue;
-use crate::backend::local::model::{Model, ModelReport};
+use crate::backend::cascade::dialogue::Dialogue;
+use crate::backend::cascade::llm::chat::History;
+use crate::backend::cascade::llm::model::{Model, ModelReport};
 
 /// Who answers.
-pub(in crate::backend::local) enum Brain {
+pub(in crate::backend) enum Brain {
     /// The small dialogue.
     Dialogue { dialogue: Box<Dialogue>, time_zone: TimeZone },
     /// A language model.
@@ -23,7 +23,7 @@ pub(in crate::backend::local) enum Brain {
 }
 
 impl Brain {
-    pub(in crate::backend::local) fn dialogue(
+    pub(in crate::backend) fn dialogue(
         greeting: Option<String>,
         time_zone: TimeZone,
     ) -> BrainParts {
@@ -32,7 +32,7 @@ impl Brain {
         BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported }
     }
 
-    pub(in crate::backend::local) fn model(
+    pub(in crate::backend) fn model(
         model: Arc<Model>,
         persona: String,
         greeting: Option<String>,
@@ -44,7 +44,7 @@ impl Brain {
 }
 
 /// A brain and where its model reports.
-pub(in crate::backend::local) struct BrainParts {
+pub(in crate::backend) struct BrainParts {
     pub(super) brain: Brain,
     pub(super) reported: mpsc::Receiver<ModelReport>,
 }

@@ -8,8 +8,8 @@
 use super::Talk;
 use super::brain::Brain;
 use super::reply::{Reply, Source};
-use crate::backend::local::dialogue::Answer;
-use crate::backend::local::sentences::Sentences;
+use crate::backend::cascade::dialogue::Answer;
+use crate::backend::cascade::sentences::Sentences;
 use crate::call::event::{Generation, TurnId};
 use crate::time::SessionTime;
 

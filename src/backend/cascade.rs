@@ -1,0 +1,121 @@
+//! Three stages in a row: speech recognition, somebody who answers, and speech.
+//!
+//! ```text
+//! frames -> asr -> talk -> tts -> blocks
+//!                   |
+//!         dialogue, or a language model
+//! ```
+//!
+//! Each stage is a port with several adapters; what a call says and when is decided in [`talk`], which knows
+//! the ports. Everything streams: phrases are spoken while the rest is written, and what is cancelled stops
+//! where it runs.
+
+pub mod asr;
+pub mod dialogue;
+mod http;
+pub mod llm;
+mod sentences;
+mod settings;
+mod talk;
+pub mod tts;
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+pub use self::settings::{AsrSettings, BrainSettings, CascadeSettings, TtsSettings};
+
+use self::asr::AsrStage;
+use self::asr::ears::{Clinic, Recognisers};
+use self::asr::transcription::Transcription;
+use self::llm::model::Model;
+use self::talk::{Brain, Talk};
+use self::tts::TtsStage;
+use self::tts::flite::Flite;
+use self::tts::speech::Speech;
+use super::session;
+use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
+
+/// The paces of speech that stay intelligible, relative to a voice's own.
+pub const PACE_RANGE: RangeInclusive<f32> = 0.5..=2.0;
+
+/// A cascade, its engines loaded.
+#[derive(Debug)]
+pub struct Cascade {
+    name: &'static str,
+    asr: AsrStage,
+    /// Who answers; `None`: the small dialogue.
+    model: Option<Arc<Model>>,
+    tts: TtsStage,
+    time_zone: TimeZone,
+    pace: f32,
+}
+
+impl Cascade {
+    /// Loads the engines and models of this machine, which takes about half a second, and checks the rest.
+    /// Nothing is sent yet. `name` is that of the backend which this is.
+    pub fn new(name: &'static str, settings: CascadeSettings) -> Result<Self, BackendError> {
+        let CascadeSettings { asr, brain, tts, pace } = settings;
+        let invalid = |problem: String| BackendError::Invalid { problem };
+        if !PACE_RANGE.contains(&pace) {
+            let (low, high) = (PACE_RANGE.start(), PACE_RANGE.end());
+            return Err(invalid(format!("pace: expected {low} to {high}, received {pace}")));
+        }
+        let (model, time_zone) = match brain {
+            BrainSettings::Dialogue { time_zone: None } => (None, TimeZone::system()),
+            BrainSettings::Dialogue { time_zone: Some(name) } => {
+                let zone = TimeZone::get(&name);
+                let unknown = |error| format!("time_zone: `{name}` is not known: {error}");
+                (None, zone.map_err(|error| invalid(unknown(error)))?)
+            }
+            BrainSettings::Llm(settings) => (Some(Arc::new(Model::new(settings)?)), TimeZone::UTC),
+        };
+        let tts = match tts {
+            TtsSettings::Flite(voice) => TtsStage::Flite(Flite::load(voice)?),
+            TtsSettings::Speech(settings) => TtsStage::Speech(Arc::new(Speech::new(*settings)?)),
+        };
+        let with_commands = model.is_none();
+        let asr = match asr {
+            AsrSettings::PocketSphinx { model, kept, most } => {
+                let numbers = Recognisers { ready_max: kept, busy_max: most };
+                AsrStage::PocketSphinx(Arc::new(Clinic::new(model, with_commands, numbers)?))
+            }
+            AsrSettings::Transcription(settings) => {
+                AsrStage::Transcription(Arc::new(Transcription::new(settings)?))
+            }
+        };
+        Ok(Self { name, asr, model, tts, time_zone, pace })
+    }
+}
+
+impl Backend for Cascade {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            speculates: true,
+            transcribes: matches!(self.asr, AsrStage::PocketSphinx(_)),
+            says: true,
+            greets: true,
+            ends_turns: false,
+            tools: false,
+        }
+    }
+
+    fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
+        let (session, channels) = channels();
+        let brain = match &self.model {
+            None => Brain::dialogue(call.greeting, self.time_zone.clone()),
+            Some(model) => Brain::model(Arc::clone(model), call.persona, call.greeting),
+        };
+        let talk = Talk::new(self.asr.open(), self.tts.open(), brain, self.pace);
+        tokio::spawn(session::run(talk, channels));
+        Ok(session)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

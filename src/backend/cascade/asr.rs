@@ -1,0 +1,85 @@
+//! Speech recognition, as a stage: hears turns and says what was said in each.
+
+pub(super) mod ears;
+mod phones;
+pub(super) mod pocketsphinx;
+mod transcriber;
+pub(super) mod transcription;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+pub use self::transcriber::{Transcriber, transcriber};
+pub use self::transcription::TranscriptionSettings;
+
+use self::ears::{Clinic, Ears};
+use self::transcription::{Listener, Transcription};
+use crate::agent::PcmFrame;
+use crate::call::event::{Generation, TurnId};
+
+/// What recognises an agent's calls.
+#[derive(Clone, Debug)]
+pub(super) enum AsrStage {
+    /// PocketSphinx, on this machine.
+    PocketSphinx(Arc<Clinic>),
+    /// A transcription endpoint, turn by turn.
+    Transcription(Arc<Transcription>),
+}
+
+impl AsrStage {
+    /// Begins to listen to a call. The first report is [`AsrReport::Ready`] or [`AsrReport::Failed`].
+    pub(super) fn open(&self) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
+        match self {
+            Self::PocketSphinx(clinic) => {
+                let (ears, reports) = Ears::open(Arc::clone(clinic));
+                (Box::new(ears), reports)
+            }
+            Self::Transcription(endpoint) => {
+                let (listener, reports) = Listener::open(Arc::clone(endpoint));
+                (Box::new(listener), reports)
+            }
+        }
+    }
+}
+
+/// A call's handle on its recogniser. Dropping it ends the recognition.
+///
+/// Nothing here waits: what is asked is answered by reports, in order.
+pub(super) trait Asr: Send {
+    /// A turn began.
+    fn start(&mut self, turn: TurnId) -> Result<(), Overrun>;
+
+    /// Some of the turn's audio. Dropped and counted if the recogniser is far behind.
+    fn hear(&mut self, frame: PcmFrame);
+
+    /// The turn may be over; [`AsrReport::Likely`] follows, and the turn goes on.
+    fn peek(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun>;
+
+    /// The turn is over; [`AsrReport::Final`] follows.
+    fn end(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun>;
+
+    /// The turn was none.
+    fn forget(&mut self) -> Result<(), Overrun>;
+}
+
+/// So much waits for the recogniser that no more can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Overrun;
+
+/// What a recogniser tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AsrReport {
+    /// It is set up.
+    Ready,
+    /// What was understood so far.
+    Partial { turn: TurnId, text: String },
+    /// What would be understood if the turn were over, asked for as this generation.
+    Likely { turn: TurnId, generation: Generation, text: String },
+    /// What was understood.
+    Final { turn: TurnId, generation: Generation, text: String },
+    /// One turn could not be recognised, for a reason that may pass. Counts as its end.
+    Missed { turn: TurnId, generation: Generation, problem: String },
+    /// Recognition is gone for good.
+    Failed(String),
+}

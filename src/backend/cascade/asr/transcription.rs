@@ -1,0 +1,251 @@
+//! An OpenAI-compatible transcription endpoint, such as a Whisper server: a whole turn, or what there is of
+//! it, goes up as a wav file.
+//!
+//! Only what the call takes for speech is sent, never silence by itself, of which such models make words.
+//! Where a turn may be over it is asked ahead; if nothing but silence follows, that answer is the turn's.
+
+mod turn;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Url};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use self::turn::{Asked, Turn, TurnAct};
+use super::{Asr, AsrReport, Overrun};
+use crate::agent::PcmFrame;
+use crate::backend::BackendError;
+use crate::backend::cascade::http;
+use crate::backend::cascade::llm::chat::read_error;
+use crate::backend::wav;
+use crate::call::event::{Generation, TurnId};
+use crate::limits::{
+    RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ,
+};
+
+/// Where it is and how long it may take.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TranscriptionSettings {
+    /// Base address of the API, up to and with its version, such as `http://127.0.0.1:8000/v1`. Required.
+    pub url: String,
+    /// The model's name there. Default `whisper-1`.
+    pub model: String,
+    /// ISO 639-1; `None` lets the model find out.
+    pub language: Option<String>,
+    /// Words that the model should expect, such as names. At most 100, default none.
+    pub vocabulary: Vec<String>,
+    /// Sent as a bearer token, if set.
+    pub api_key: Option<String>,
+    /// To connect, 0.1 to 120 s, default 3 s.
+    pub connect_timeout: Duration,
+    /// From the request to the text, 0.1 to 120 s, default 10 s.
+    pub answer_timeout: Duration,
+}
+
+impl TranscriptionSettings {
+    /// An address and the defaults for the rest.
+    pub fn new(url: String, api_key: Option<String>) -> Self {
+        Self {
+            url,
+            model: "whisper-1".to_owned(),
+            language: None,
+            vocabulary: Vec::new(),
+            api_key,
+            connect_timeout: Duration::from_secs(3),
+            answer_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Shows that there is a key, never the key.
+impl fmt::Debug for TranscriptionSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TranscriptionSettings")
+            .field("url", &self.url)
+            .field("model", &self.model)
+            .field("api_key", &self.api_key.as_ref().map(|_| "set"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// An endpoint that can be asked.
+#[derive(Debug)]
+pub(in crate::backend::cascade) struct Transcription {
+    client: Client,
+    endpoint: Url,
+    settings: TranscriptionSettings,
+}
+
+impl Transcription {
+    /// Checks the settings. Nothing is sent yet.
+    pub(in crate::backend::cascade) fn new(
+        settings: TranscriptionSettings,
+    ) -> Result<Self, BackendError> {
+        let endpoint = http::endpoint("asr.url", &settings.url, "audio/transcriptions")?;
+        let client = http::client("asr", settings.connect_timeout)?;
+        Ok(Self { client, endpoint, settings })
+    }
+
+    /// What is said in `pcm`, or why that is not known, without a word of it.
+    async fn transcribe(&self, pcm: Vec<i16>) -> Result<String, String> {
+        let settings = &self.settings;
+        let file = Part::bytes(wav::write(&pcm, WIDEBAND_HZ)).file_name("turn.wav");
+        let file = file.mime_str("audio/wav").map_err(|error| error.to_string())?;
+        let mut form = Form::new()
+            .part("file", file)
+            .text("model", settings.model.clone())
+            .text("response_format", "json");
+        if let Some(language) = &settings.language {
+            form = form.text("language", language.clone());
+        }
+        if !settings.vocabulary.is_empty() {
+            form = form.text("prompt", settings.vocabulary.join(", "));
+        }
+        let mut request = self.client.post(self.endpoint.clone()).multipart(form);
+        if let Some(key) = &settings.api_key {
+            request = request.bearer_auth(key);
+        }
+        let patience = settings.answer_timeout;
+        let answer = timeout(patience, async {
+            let response = request.send().await.map_err(|_| "cannot be reached".to_owned())?;
+            let status = response.status();
+            let body = http::whole(response, TRANSCRIPT_BYTES_MAX).await?;
+            if !status.is_success() {
+                let message = read_error(&body);
+                return Err(format!("answered {}: {message}", status.as_u16()));
+            }
+            text_in(&body).ok_or_else(|| "sent something that is no transcript".to_owned())
+        });
+        let late = || format!("did not answer within {} s", patience.as_secs_f32());
+        let answer = answer.await.unwrap_or_else(|_| Err(late()));
+        answer.map_err(|problem| format!("the transcription server {problem}"))
+    }
+}
+
+/// `{"text": ...}`, from a server that keeps to the API, or any text, from one that does not.
+fn text_in(body: &str) -> Option<String> {
+    match serde_json::from_str::<Value>(body) {
+        Ok(Value::Object(answer)) => Some(answer.get("text")?.as_str()?.trim().to_owned()),
+        Ok(_) => None,
+        Err(_) if body.trim_start().starts_with(['{', '[', '<']) => None,
+        Err(_) => Some(body.trim().to_owned()),
+    }
+}
+
+/// What the task is asked.
+#[derive(Debug)]
+enum Ask {
+    Start(TurnId),
+    Frame(Box<PcmFrame>),
+    Peek { turn: TurnId, generation: Generation },
+    End { turn: TurnId, generation: Generation },
+    Forget,
+}
+
+/// A call's handle on the endpoint. Dropping it ends its requests.
+#[derive(Debug)]
+pub(in crate::backend::cascade) struct Listener {
+    asks: mpsc::Sender<Ask>,
+}
+
+impl Listener {
+    /// Begins to listen to a call.
+    pub(in crate::backend::cascade) fn open(
+        endpoint: Arc<Transcription>,
+    ) -> (Self, mpsc::Receiver<AsrReport>) {
+        let (asks, asked) = mpsc::channel(RECOGNISER_QUEUE_MAX);
+        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
+        tokio::spawn(listen(endpoint, asked, reports));
+        (Self { asks }, reported)
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), Overrun> {
+        self.asks.try_send(ask).map_err(|_| Overrun)
+    }
+}
+
+impl Asr for Listener {
+    fn start(&mut self, turn: TurnId) -> Result<(), Overrun> {
+        self.ask(Ask::Start(turn))
+    }
+
+    fn hear(&mut self, frame: PcmFrame) {
+        // The task only appends it: a queue that is full has lost its task.
+        let _lost = self.ask(Ask::Frame(Box::new(frame)));
+    }
+
+    fn peek(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
+        self.ask(Ask::Peek { turn, generation })
+    }
+
+    fn end(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
+        self.ask(Ask::End { turn, generation })
+    }
+
+    fn forget(&mut self) -> Result<(), Overrun> {
+        self.ask(Ask::Forget)
+    }
+}
+
+/// The task of a call: what is asked goes through [`Turn`], which says when to ask the endpoint.
+async fn listen(
+    endpoint: Arc<Transcription>,
+    mut asked: mpsc::Receiver<Ask>,
+    reports: mpsc::Sender<AsrReport>,
+) {
+    let mut turn = Turn::default();
+    let mut requests: JoinSet<(Asked, Result<String, String>)> = JoinSet::new();
+    let mut running: HashMap<Asked, AbortHandle> = HashMap::new();
+    if reports.send(AsrReport::Ready).await.is_err() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            ask = asked.recv() => match ask {
+                None => return,
+                Some(Ask::Start(id)) => turn.handle_start(id),
+                Some(Ask::Frame(frame)) => turn.handle_frame(&frame),
+                Some(Ask::Peek { turn: id, generation }) => turn.handle_peek(id, generation),
+                Some(Ask::End { turn: id, generation }) => turn.handle_end(id, generation),
+                Some(Ask::Forget) => turn.handle_forget(),
+            },
+            Some(answered) = requests.join_next() => {
+                // One that was aborted has nothing to say.
+                if let Ok((asked, result)) = answered {
+                    running.remove(&asked);
+                    turn.handle_answer(asked, result);
+                }
+            }
+        }
+        while let Some(act) = turn.poll_act() {
+            match act {
+                TurnAct::Ask { asked, pcm } => {
+                    let endpoint = Arc::clone(&endpoint);
+                    let request = async move { (asked, endpoint.transcribe(pcm).await) };
+                    running.insert(asked, requests.spawn(request));
+                }
+                TurnAct::Abort(asked) => {
+                    if let Some(request) = running.remove(&asked) {
+                        request.abort();
+                    }
+                }
+                TurnAct::Report(report) => {
+                    if reports.send(report).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Speech synthesis, as a stage: speaks phrases, one after the other.
+
+pub(in crate::backend) mod flite;
+pub(in crate::backend) mod mouth;
+pub(super) mod speech;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+pub use self::flite::Voice;
+pub use self::speech::SpeechSettings;
+
+use self::flite::Flite;
+use self::mouth::Mouth;
+use self::speech::{Speaker, Speech};
+use crate::call::event::{Generation, WordTime};
+
+/// What speaks to an agent's calls.
+#[derive(Clone, Debug)]
+pub(super) enum TtsStage {
+    /// flite, on this machine.
+    Flite(Flite),
+    /// A speech endpoint.
+    Speech(Arc<Speech>),
+}
+
+impl TtsStage {
+    /// A call's voice, and where it reports.
+    pub(super) fn open(&self) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
+        match self {
+            Self::Flite(flite) => {
+                let (mouth, reports) = Mouth::open(*flite);
+                (Box::new(mouth), reports)
+            }
+            Self::Speech(endpoint) => {
+                let (speaker, reports) = Speaker::open(Arc::clone(endpoint));
+                (Box::new(speaker), reports)
+            }
+        }
+    }
+}
+
+/// A call's handle on its voice.
+pub(super) trait Tts: Send {
+    /// Rate of all that it says.
+    fn sample_rate_hz(&self) -> u32;
+
+    /// Speaks one phrase, `pace` times as fast as usual. One at a time: the next after [`TtsReport::Done`].
+    fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking;
+}
+
+/// What a voice tells of the phrase that it speaks for `work`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TtsReport {
+    /// When the phrase's words sound, counted from its first sample; before its first block. A voice that
+    /// does not know never says it.
+    Words { work: Generation, words: Vec<WordTime> },
+    /// At most 20 ms of speech.
+    Block { work: Generation, pcm: Vec<i16> },
+    /// The phrase is complete, or could not be spoken, for a reason that may stand in a log.
+    Done { work: Generation, result: Result<(), String> },
+}
+
+/// A phrase being spoken. Dropping it stops it.
+#[derive(Debug)]
+pub(super) enum Speaking {
+    /// On a thread, which looks at this.
+    Thread(Arc<AtomicBool>),
+    /// In a task.
+    Task(AbortHandle),
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        match self {
+            Self::Thread(stop) => stop.store(true, Ordering::Relaxed),
+            Self::Task(task) => task.abort(),
+        }
+    }
+}

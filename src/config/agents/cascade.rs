@@ -1,0 +1,241 @@
+//! `cascade`: recognition, somebody who answers, and speech; and `local`, which is one of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Environment, phrases, resolve};
+use crate::backend::cascade::asr::TranscriptionSettings;
+use crate::backend::cascade::llm::LlmSettings;
+use crate::backend::cascade::tts::{SpeechSettings, Voice};
+use crate::backend::cascade::{
+    AsrSettings, BrainSettings, CascadeSettings, PACE_RANGE, TtsSettings,
+};
+use crate::backend::local::LocalSettings;
+use crate::yaml::Fields;
+
+/// Words that a recogniser is told to expect, and characters of each.
+const VOCABULARY_MAX: usize = 100;
+const VOCABULARY_CHARS_MAX: usize = 64;
+const RATES: [(&str, u32); 4] =
+    [("8000", 8_000), ("16000", 16_000), ("24000", 24_000), ("48000", 48_000)];
+/// How long a stage may be told to wait.
+const PATIENCE_MS: std::ops::RangeInclusive<u64> = 100..=120_000;
+
+/// The section `cascade`; `None` if there is none.
+pub(super) fn decode(
+    fields: &mut Fields<'_, '_>,
+    folder: Option<&Path>,
+    environment: &Environment,
+) -> Option<CascadeSettings> {
+    let known = ["asr", "llm", "tts", "pace", "time_zone"];
+    let mut fields = fields.fields("cascade", &known)?;
+    let asr = asr(&mut fields, folder, environment);
+    let time_zone = fields.string("time_zone");
+    let brain = match llm(&mut fields, environment) {
+        Some(llm) => BrainSettings::Llm(llm),
+        None => BrainSettings::Dialogue { time_zone },
+    };
+    let tts = tts(&mut fields, environment);
+    let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
+    Some(CascadeSettings { asr, brain, tts, pace })
+}
+
+fn asr(
+    fields: &mut Fields<'_, '_>,
+    folder: Option<&Path>,
+    environment: &Environment,
+) -> AsrSettings {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        PocketSphinx,
+        Transcription,
+    }
+    const OF_POCKETSPHINX: [&str; 3] = ["recognition_model", "recognisers_kept", "recognisers_max"];
+    const OF_TRANSCRIPTION: [&str; 7] = [
+        "url",
+        "model",
+        "language",
+        "vocabulary",
+        "api_key_env",
+        "connect_timeout_ms",
+        "answer_timeout_ms",
+    ];
+    let known = [&["kind"][..], &OF_POCKETSPHINX, &OF_TRANSCRIPTION].concat();
+    let Some(mut fields) = fields.fields("asr", &known) else { return AsrSettings::pocketsphinx() };
+    let kinds = [("pocketsphinx", Kind::PocketSphinx), ("transcription", Kind::Transcription)];
+    match fields.choice("kind", &kinds, Kind::PocketSphinx) {
+        Kind::PocketSphinx => {
+            refuse(&mut fields, &OF_TRANSCRIPTION, "pocketsphinx");
+            let mut local = LocalSettings::standard();
+            recognisers(&mut fields, folder, &mut local);
+            AsrSettings::PocketSphinx {
+                model: local.recognition_model,
+                kept: local.recognisers_kept,
+                most: local.recognisers_max,
+            }
+        }
+        Kind::Transcription => {
+            refuse(&mut fields, &OF_POCKETSPHINX, "transcription");
+            let url = fields.required_string("url");
+            let mut settings = TranscriptionSettings::new(url, key(&mut fields, environment));
+            text(&mut fields, "model", &mut settings.model);
+            settings.language = fields.string_max("language", 35);
+            settings.vocabulary =
+                phrases(&mut fields, "vocabulary", VOCABULARY_MAX, VOCABULARY_CHARS_MAX);
+            patience(&mut fields, "connect_timeout_ms", &mut settings.connect_timeout);
+            patience(&mut fields, "answer_timeout_ms", &mut settings.answer_timeout);
+            AsrSettings::Transcription(settings)
+        }
+    }
+}
+
+fn tts(fields: &mut Fields<'_, '_>, environment: &Environment) -> TtsSettings {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Flite,
+        Speech,
+    }
+    const OF_SPEECH: [&str; 11] = [
+        "url",
+        "path",
+        "model",
+        "format",
+        "api_key_env",
+        "sample_rate_hz",
+        "requests_max",
+        "extra",
+        "connect_timeout_ms",
+        "first_audio_timeout_ms",
+        "stall_timeout_ms",
+    ];
+    let known = [&["kind", "voice"][..], &OF_SPEECH].concat();
+    let Some(mut fields) = fields.fields("tts", &known) else {
+        return TtsSettings::Flite(Voice::Slt);
+    };
+    match fields.choice("kind", &[("flite", Kind::Flite), ("speech", Kind::Speech)], Kind::Flite) {
+        Kind::Flite => {
+            refuse(&mut fields, &OF_SPEECH, "flite");
+            TtsSettings::Flite(fields.choice("voice", &Voice::NAMES, Voice::Slt))
+        }
+        Kind::Speech => {
+            let url = fields.required_string("url");
+            let mut settings = SpeechSettings::new(url, key(&mut fields, environment));
+            text(&mut fields, "path", &mut settings.path);
+            text(&mut fields, "model", &mut settings.model);
+            text(&mut fields, "voice", &mut settings.voice);
+            text(&mut fields, "format", &mut settings.format);
+            settings.sample_rate_hz =
+                fields.choice("sample_rate_hz", &RATES, settings.sample_rate_hz);
+            let most = fields.u32_in("requests_max", 1..=1_000, settings.requests_max as u32);
+            settings.requests_max = most as usize;
+            settings.extra = extra(&mut fields);
+            patience(&mut fields, "connect_timeout_ms", &mut settings.connect_timeout);
+            patience(&mut fields, "first_audio_timeout_ms", &mut settings.first_audio_timeout);
+            patience(&mut fields, "stall_timeout_ms", &mut settings.stall_timeout);
+            TtsSettings::Speech(Box::new(settings))
+        }
+    }
+}
+
+/// Members that a speech server wants besides those of the API: JSON text, so that numbers stay numbers.
+fn extra(fields: &mut Fields<'_, '_>) -> Map<String, Value> {
+    let Some(text) = fields.string_max("extra", 2_000) else { return Map::new() };
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(extra)) => extra,
+        Ok(_) | Err(_) => {
+            let problem = "expected a JSON object in quotes, such as '{\"temperature\": 0.7}'";
+            fields.refuse("extra", problem);
+            Map::new()
+        }
+    }
+}
+
+/// The section `local`.
+pub(super) fn local(
+    fields: &mut Fields<'_, '_>,
+    folder: Option<&Path>,
+    environment: &Environment,
+) -> LocalSettings {
+    let mut settings = LocalSettings::standard();
+    let known = [
+        "voice",
+        "pace",
+        "recognition_model",
+        "recognisers_kept",
+        "recognisers_max",
+        "time_zone",
+        "llm",
+    ];
+    let Some(mut local) = fields.fields("local", &known) else { return settings };
+    settings.voice = local.choice("voice", &Voice::NAMES, settings.voice);
+    settings.pace = local.f32_in("pace", PACE_RANGE, settings.pace);
+    recognisers(&mut local, folder, &mut settings);
+    settings.time_zone = local.string("time_zone");
+    settings.llm = llm(&mut local, environment);
+    settings
+}
+
+fn recognisers(fields: &mut Fields<'_, '_>, folder: Option<&Path>, settings: &mut LocalSettings) {
+    if let Some(model) = fields.string("recognition_model") {
+        settings.recognition_model = resolve(folder, &model);
+    }
+    let kept = fields.u32_in("recognisers_kept", 1..=64, settings.recognisers_kept as u32);
+    settings.recognisers_kept = kept as usize;
+    let most = fields.u32_in("recognisers_max", 1..=1_000, settings.recognisers_max as u32);
+    settings.recognisers_max = most as usize;
+}
+
+fn llm(fields: &mut Fields<'_, '_>, environment: &Environment) -> Option<LlmSettings> {
+    let known = [
+        "url",
+        "model",
+        "api_key_env",
+        "tokens_max",
+        "connect_timeout_ms",
+        "first_token_timeout_ms",
+        "stall_timeout_ms",
+    ];
+    let mut fields = fields.fields("llm", &known)?;
+    let (url, model) = (fields.required_string("url"), fields.required_string("model"));
+    let mut settings = LlmSettings::new(url, model, key(&mut fields, environment));
+    settings.tokens_max = fields.u32_in("tokens_max", 1..=4_096, settings.tokens_max);
+    patience(&mut fields, "connect_timeout_ms", &mut settings.connect_timeout);
+    patience(&mut fields, "first_token_timeout_ms", &mut settings.first_token_timeout);
+    patience(&mut fields, "stall_timeout_ms", &mut settings.stall_timeout);
+    Some(settings)
+}
+
+/// The key in the environment variable that is named.
+fn key(fields: &mut Fields<'_, '_>, environment: &Environment) -> Option<String> {
+    let variable = fields.string("api_key_env")?;
+    let key = environment.get(&variable).map(str::to_owned);
+    if key.is_none() {
+        let problem = format!("the environment variable `{variable}` is not set");
+        fields.refuse("api_key_env", problem);
+    }
+    key
+}
+
+fn text(fields: &mut Fields<'_, '_>, key: &str, value: &mut String) {
+    if let Some(text) = fields.string_max(key, 200) {
+        *value = text;
+    }
+}
+
+fn patience(fields: &mut Fields<'_, '_>, key: &str, value: &mut Duration) {
+    *value = fields.duration_ms(key, PATIENCE_MS, *value);
+}
+
+/// Keys of the other kinds mean nothing here.
+fn refuse(fields: &mut Fields<'_, '_>, keys: &[&str], kind: &str) {
+    for key in keys {
+        if fields.place(key).is_some() {
+            fields.refuse(key, format!("a stage of the kind `{kind}` has no such key"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

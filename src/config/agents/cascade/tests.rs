@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use crate::backend::cascade::asr::TranscriptionSettings;
+use crate::backend::cascade::llm::LlmSettings;
+use crate::backend::cascade::tts::{SpeechSettings, Voice};
+use crate::backend::cascade::{AsrSettings, BrainSettings, CascadeSettings, TtsSettings};
+use crate::config::{BackendConfig, Config, Environment};
+use crate::yaml::YamlError;
+
+fn parse(cascade: &str) -> Result<Config, String> {
+    let text = format!("agents:\n  a:\n    backend: cascade\n    cascade: {cascade}\n");
+    let environment = Environment::of(&[("KEY", "secret")]);
+    Config::parse(&text, None, &environment).map_err(|errors| told(&errors))
+}
+
+fn told(errors: &[YamlError]) -> String {
+    errors.iter().map(YamlError::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn settings(cascade: &str) -> CascadeSettings {
+    let config = parse(cascade).unwrap_or_else(|error| panic!("{error}"));
+    match &config.agents["a"].backend {
+        BackendConfig::Cascade(settings) => (**settings).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cascade_of_nothing_is_what_is_on_this_machine() {
+    let expected = CascadeSettings {
+        asr: AsrSettings::pocketsphinx(),
+        brain: BrainSettings::Dialogue { time_zone: None },
+        tts: TtsSettings::Flite(Voice::Slt),
+        pace: 1.0,
+    };
+    assert_eq!(settings("{}"), expected);
+}
+
+#[test]
+fn every_key_is_read() {
+    let read = settings(
+        "{pace: 1.5, \
+         asr: {kind: transcription, url: 'http://asr/v1', model: large, language: de, \
+               vocabulary: [Antiphon], api_key_env: KEY, connect_timeout_ms: 100, answer_timeout_ms: 200}, \
+         llm: {url: 'http://llm/v1', model: small, api_key_env: KEY, tokens_max: 7, \
+               connect_timeout_ms: 100, first_token_timeout_ms: 200, stall_timeout_ms: 300}, \
+         tts: {kind: speech, url: 'http://tts/v1', path: audio/speech/stream, model: csm, voice: nova, \
+               format: wav, api_key_env: KEY, sample_rate_hz: 16000, requests_max: 1, \
+               extra: '{\"speaker_id\": 3}', connect_timeout_ms: 100, first_audio_timeout_ms: 200, \
+               stall_timeout_ms: 300}}",
+    );
+    let key = || Some("secret".to_owned());
+    let [short, longer, long] = [100, 200, 300].map(Duration::from_millis);
+    let mut asr = TranscriptionSettings::new("http://asr/v1".to_owned(), key());
+    (asr.model, asr.language) = ("large".to_owned(), Some("de".to_owned()));
+    asr.vocabulary = vec!["Antiphon".to_owned()];
+    (asr.connect_timeout, asr.answer_timeout) = (short, longer);
+    let mut llm = LlmSettings::new("http://llm/v1".to_owned(), "small".to_owned(), key());
+    llm.tokens_max = 7;
+    (llm.connect_timeout, llm.first_token_timeout, llm.stall_timeout) = (short, longer, long);
+    let mut tts = SpeechSettings::new("http://tts/v1".to_owned(), key());
+    (tts.path, tts.model) = ("audio/speech/stream".to_owned(), "csm".to_owned());
+    (tts.voice, tts.format) = ("nova".to_owned(), "wav".to_owned());
+    (tts.sample_rate_hz, tts.requests_max) = (16_000, 1);
+    tts.extra.insert("speaker_id".to_owned(), 3.into());
+    (tts.connect_timeout, tts.first_audio_timeout, tts.stall_timeout) = (short, longer, long);
+    let expected = CascadeSettings {
+        asr: AsrSettings::Transcription(asr),
+        brain: BrainSettings::Llm(llm),
+        tts: TtsSettings::Speech(Box::new(tts)),
+        pace: 1.5,
+    };
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn each_mistake_is_told_with_what_was_expected() {
+    let rows = [
+        ("{asr: {kind: whisper}}", "expected one of `pocketsphinx`, `transcription`"),
+        ("{asr: {kind: transcription}}", "url: is required"),
+        ("{asr: {url: 'http://x'}}", "a stage of the kind `pocketsphinx` has no such key"),
+        (
+            "{asr: {kind: transcription, url: 'http://x', recognisers_max: 3}}",
+            "`transcription` has no",
+        ),
+        ("{asr: {kind: transcription, url: 'http://x', vocabulary: ['']}}", "1 to 64 characters"),
+        ("{asr: {kind: transcription, url: 'http://x', api_key_env: NONE}}", "`NONE` is not set"),
+        ("{tts: {kind: csm}}", "expected one of `flite`, `speech`"),
+        ("{tts: {kind: speech}}", "url: is required"),
+        ("{tts: {voice: nova}}", "expected one of `slt`"),
+        ("{tts: {path: x}}", "a stage of the kind `flite` has no such key"),
+        ("{tts: {kind: speech, url: 'http://x', extra: '[1]'}}", "expected a JSON object"),
+        ("{tts: {kind: speech, url: 'http://x', sample_rate_hz: 44100}}", "expected one of `8000`"),
+        ("{tts: {kind: speech, url: 'http://x', requests_max: 0}}", "from 1 to 1000"),
+        ("{llm: {url: 'http://x'}}", "model: is required"),
+        ("{pace: 3}", "pace: expected a number from 0.5 to 2"),
+    ];
+    for (cascade, expected) in rows {
+        let refused = parse(cascade).expect_err(cascade);
+        assert!(refused.contains(expected), "{cascade}: {refused:?} should contain {expected:?}");
+    }
+}
+
+#[test]
+fn a_cascade_without_its_section_is_refused() {
+    let text = "agents:\n  a:\n    backend: cascade\n";
+    let refused = Config::parse(text, None, &Environment::of(&[])).expect_err("no stages");
+    assert!(told(&refused).contains("the cascade needs its stages"), "{refused:?}");
+}
