@@ -27,11 +27,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("flight", &["agent", "call", "media", "rtp", "dsp", "time", "limits"]),
     ("nova", &["call::event", "media::frame", "time", "limits", "tools"]),
     ("tools", &["time", "limits"]),
+    ("cascade", &["call::event", "tools", "time", "limits"]),
     // Shell.
     (
         "backend",
         &[
             "agent",
+            "cascade",
             "nova",
             "tools",
             "media::frame",
@@ -93,7 +95,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Rooms that are told the time and touch nothing outside.
 const PURE: &[&str] = &[
     "time", "limits", "yaml", "script", "rtp", "sdp", "dsp", "call", "rtvi", "media", "agent",
-    "flight", "nova", "tools",
+    "flight", "nova", "tools", "cascade",
 ];
 
 /// Outside worlds, each with its owners (path prefixes from the root).
