@@ -42,6 +42,7 @@
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
 //! | [`tools`] | functions that a model may call: declared, checked, confirmed, answered once |
+//! | [`cascade`] | speech recognition, a language model and speech in a row: phrases, context, wire formats |
 //! | [`nova`] | Amazon Nova Sonic's events, their order and meaning, history, usage, failures |
 //! | [`flight`] | a call as a file, and the file as a call again; its trace and its drawing |
 //!
@@ -112,6 +113,7 @@
 // ---- pure ----
 pub mod agent;
 pub mod call;
+pub mod cascade;
 pub mod dsp;
 pub mod flight;
 pub mod limits;

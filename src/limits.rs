@@ -343,6 +343,30 @@ pub const WEBHOOK_RETRY_PAUSES: [Duration; 2] =
 /// Characters of a webhook's error that the model is told; the rest is cut off.
 pub const WEBHOOK_ERROR_CHARS_MAX: usize = 200;
 
+// ==== The cascade ====
+
+/// The most turns of a conversation that a language model may be set to be told whole, each what the user
+/// says and all that follows until the next. Beyond the setting the oldest is forgotten or summarised.
+pub const CONTEXT_TURNS_MAX: usize = 500;
+/// The most characters of those turns together: some 100 000 tokens. Beyond the setting the oldest turn is
+/// forgotten or summarised.
+pub const CONTEXT_CHARS_MAX: usize = 400_000;
+/// Characters of one text in a conversation. Of the user's the beginning is cut off, of a reply its end.
+pub const CONTEXT_TEXT_CHARS_MAX: usize = REPLY_CHARS_MAX;
+/// Messages of the agent in one turn, its calls of tools among them. The oldest is forgotten.
+pub const CONTEXT_PARTS_MAX: usize = 64;
+/// Facts that are pinned in one conversation; one more is refused.
+pub const CONTEXT_FACTS_MAX: usize = 32;
+/// Characters of a pinned fact; a longer one is refused.
+pub const CONTEXT_FACT_CHARS_MAX: usize = 500;
+/// Characters of a summary; the rest is cut off.
+pub const CONTEXT_SUMMARY_CHARS_MAX: usize = 4_000;
+/// Tools that one answer of a language model may call: as many as may wait for a result. Further ones are
+/// refused by name, and of more than twice as many nothing is said.
+pub const MODEL_CALLS_MAX: usize = TOOL_USES_PENDING_MAX;
+/// Characters of an error of a language model's server that are shown; the rest is cut off.
+pub const MODEL_ERROR_CHARS_MAX: usize = 200;
+
 // ==== Flight recordings ====
 
 /// Bytes of one record: a block of reply audio is 19 200, a tool's arguments may be long. A longer one
