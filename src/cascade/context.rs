@@ -86,7 +86,7 @@ pub enum ContextError {
         /// Its characters.
         received: usize,
     },
-    /// Tell the model.
+    /// Tell the model; [`ToolCalls`](super::chat::ToolCalls) hands out no such calls.
     #[error("tool calls: expected such as an answer may hold, received more or longer ones")]
     Calls,
 }
