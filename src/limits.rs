@@ -111,10 +111,6 @@ pub const SENTENCE_CHARS_MAX: usize = 400;
 pub const REPLY_CHARS_MAX: usize = 8_000;
 /// Synthesised audio kept ahead of being taken, in blocks of 20 ms, before the next sentence waits.
 pub const SPEECH_AHEAD_BLOCKS_MAX: usize = 100;
-/// Messages of a conversation kept for a language model. The oldest are forgotten.
-pub const HISTORY_MESSAGES_MAX: usize = 64;
-/// Characters of those messages together. The oldest are forgotten.
-pub const HISTORY_CHARS_MAX: usize = 32_000;
 /// Bytes of one event, or of one error, that a language model's server may send.
 pub const MODEL_EVENT_BYTES_MAX: usize = 256 * 1024;
 /// Pieces of a language model's text waiting for their session. At the limit the request waits.

@@ -1,6 +1,5 @@
 //! A language model, as a stage: asked with the conversation, writes the answer.
 
-pub(super) mod chat;
 pub(super) mod model;
 
 pub use self::model::LlmSettings;

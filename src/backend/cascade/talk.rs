@@ -292,11 +292,10 @@ impl Talk {
             Brain::Model { .. } if understood.is_empty() => {
                 self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
             }
-            Brain::Model { model, history, reports, .. } => {
-                history.user_said(understood);
+            Brain::Model { model, context, reports, .. } => {
+                context.user_said(understood);
                 let (model, reports) = (std::sync::Arc::clone(model), reports.clone());
-                let settings = model.settings();
-                let body = history.request(&settings.model, settings.tokens_max);
+                let body = model.request(context);
                 match self.take_ahead(generation, understood, None, self.pace) {
                     Some(mut made) => {
                         self.record(generation, &std::mem::take(&mut made.unrecorded));
@@ -317,9 +316,9 @@ impl Talk {
 
     /// The agent is about to say these.
     fn record(&mut self, generation: Generation, sentences: &[String]) {
-        if let Brain::Model { history, .. } = &mut self.brain {
+        if let Brain::Model { context, .. } = &mut self.brain {
             for sentence in sentences {
-                history.agent_says(generation, sentence);
+                context.agent_says(generation, sentence);
             }
         }
     }
@@ -368,7 +367,7 @@ impl Talk {
     fn was_heard(&mut self, generation: Generation, heard: Heard) {
         match &mut self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.handle_heard(heard),
-            Brain::Model { history, .. } => history.was_heard(generation, &heard.text),
+            Brain::Model { context, .. } => context.was_heard(generation, &heard.text),
         }
     }
 

@@ -23,9 +23,9 @@ use super::{Asr, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
 use crate::backend::cascade::http;
-use crate::backend::cascade::llm::chat::read_error;
 use crate::backend::wav;
 use crate::call::event::{Generation, TurnId};
+use crate::cascade::chat::read_error;
 use crate::limits::{
     RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ,
 };

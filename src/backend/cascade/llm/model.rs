@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::chat::{ChatEvent, read_error, read_event};
 use crate::backend::BackendError;
 use crate::backend::cascade::http;
 use crate::call::event::Generation;
+use crate::cascade::chat::{ChatEvent, ChatSettings, read_error, read_event, request};
+use crate::cascade::context::Context;
 use crate::limits::{MODEL_EVENT_BYTES_MAX, MODEL_REPORTS_MAX};
 
 /// Where the language model is and how long it may take.
@@ -127,9 +128,12 @@ impl Model {
         Ok(Self { client, endpoint, settings })
     }
 
-    /// The configured name, to put into a request.
-    pub(in crate::backend) fn settings(&self) -> &LlmSettings {
-        &self.settings
+    /// The body that asks for the next answer. No tools are offered.
+    pub(in crate::backend) fn request(&self, context: &Context) -> Value {
+        let tokens_max = self.settings.tokens_max;
+        // What was used is not told on, so that no server has to know the question.
+        let settings = ChatSettings { tokens_max, include_usage: false, ..ChatSettings::default() };
+        request(&context.prompt(), &self.settings.model, &settings, &[])
     }
 
     /// Where a session's requests report.
@@ -223,9 +227,9 @@ impl Answer<'_> {
 
     async fn take(&self, data: &str) -> Result<Taken, ModelError> {
         match read_event(data) {
-            ChatEvent::Text(text) if text.is_empty() => Ok(Taken::Nothing),
-            ChatEvent::Text(text) => {
-                let report = ModelReport::Text { generation: self.generation, text };
+            ChatEvent::Chunk(chunk) if chunk.text.is_empty() => Ok(Taken::Nothing),
+            ChatEvent::Chunk(chunk) => {
+                let report = ModelReport::Text { generation: self.generation, text: chunk.text };
                 // Nobody listening: the session is over and the request with it.
                 Ok(self.reports.send(report).await.map_or(Taken::End, |()| Taken::Text))
             }

@@ -55,11 +55,10 @@ impl Talk {
                 ahead.reply.complete(&answer);
                 Some(answer)
             }
-            Brain::Model { model, history, reports, .. } => {
-                let mut history = history.clone();
-                history.user_said(&text);
-                let settings = model.settings();
-                let body = history.request(&settings.model, settings.tokens_max);
+            Brain::Model { model, context, reports, .. } => {
+                let mut trial = context.clone();
+                trial.user_said(&text);
+                let body = model.request(&trial);
                 let _asking = model.ask(ahead.reply.work, &body, reports.clone());
                 let text = Sentences::default();
                 ahead.reply.source = Source::Writing { _asking, text, chars: 0 };

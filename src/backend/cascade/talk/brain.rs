@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use crate::backend::cascade::dialogue::Dialogue;
-use crate::backend::cascade::llm::chat::History;
 use crate::backend::cascade::llm::model::{Model, ModelReport};
+use crate::cascade::context::{Context, ContextSettings};
 
 /// Who answers.
 pub(in crate::backend) enum Brain {
@@ -16,7 +16,7 @@ pub(in crate::backend) enum Brain {
     /// A language model.
     Model {
         model: Arc<Model>,
-        history: History,
+        context: Context,
         greeting: Option<String>,
         reports: mpsc::Sender<ModelReport>,
     },
@@ -38,8 +38,8 @@ impl Brain {
         greeting: Option<String>,
     ) -> BrainParts {
         let (reports, reported) = Model::reports();
-        let history = History::new(persona);
-        BrainParts { brain: Self::Model { model, history, greeting, reports }, reported }
+        let context = Context::new(persona, ContextSettings::default());
+        BrainParts { brain: Self::Model { model, context, greeting, reports }, reported }
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::http;
-use crate::backend::cascade::llm::chat::read_error;
 use crate::call::event::Generation;
+use crate::cascade::chat::read_error;
 use crate::cascade::speech_body::SpeechBody;
 use crate::limits::{FRAME_MS, SENTENCE_BLOCKS_MAX, STAGE_ERROR_BYTES_MAX};
 

@@ -3,9 +3,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::chat::History;
 use super::*;
 use crate::backend::tests::within;
+use crate::cascade::context::ContextSettings;
 
 /// What the server does once it has read the request.
 #[derive(Clone, Debug)]
@@ -100,9 +100,9 @@ async fn model(change: fn(&mut LlmSettings)) -> (Model, TcpListener) {
 
 /// The text and the end of an answer.
 async fn asked(model: &Model) -> (String, Result<(), ModelError>) {
-    let mut history = History::new("Be brief.".to_owned());
-    history.user_said("hello");
-    let body = history.request(&model.settings().model, model.settings().tokens_max);
+    let mut context = Context::new("Be brief.".to_owned(), ContextSettings::default());
+    context.user_said("hello");
+    let body = model.request(&context);
     let (reports, mut reported) = Model::reports();
     let _asking = model.ask(Generation(1), &body, reports);
     let mut seen = String::new();
