@@ -41,6 +41,7 @@
 //! | [`media`] | uplink (packets to features and 16 kHz PCM), downlink (reply PCM to paced packets), codecs |
 //! | [`rtvi`] | the messages of the data channel |
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
+//! | [`cascade`] | speech recognition, a language model and speech in a row: phrases, context, wire formats |
 //! | [`tools`] | functions that a model may call: declared, checked, confirmed, answered once |
 //! | [`cascade`] | speech recognition, a language model and speech in a row: phrases, context, wire formats |
 //! | [`nova`] | Amazon Nova Sonic's events, their order and meaning, history, usage, failures |

@@ -107,6 +107,14 @@ pub const STAGE_ERROR_BYTES_MAX: usize = 16 * 1024;
 pub const SENTENCE_BLOCKS_MAX: usize = 3_000;
 /// Characters of one sentence given to the synthesiser; a longer one is cut at a space.
 pub const SENTENCE_CHARS_MAX: usize = 400;
+/// Characters of a model's text held back while they may be markup: an emphasis, a link's text or a tag that
+/// is still open. At the limit its opening mark is taken as text.
+pub const MARKUP_HELD_CHARS_MAX: usize = 400;
+/// Characters of a link's address, held back too until it is closed. At the limit it is taken as text.
+pub const LINK_ADDRESS_CHARS_MAX: usize = 2_000;
+/// Characters of a fenced block of code. It is not spoken and not kept; at the limit it counts as closed, so
+/// that a fence that nobody closes does not silence all that follows.
+pub const CODE_BLOCK_CHARS_MAX: usize = 4_000;
 /// Characters of one reply. What a model writes beyond is not spoken and its request is dropped.
 pub const REPLY_CHARS_MAX: usize = 8_000;
 /// Synthesised audio kept ahead of being taken, in blocks of 20 ms, before the next sentence waits.
