@@ -14,7 +14,6 @@ pub mod asr;
 pub mod dialogue;
 mod http;
 pub mod llm;
-mod sentences;
 mod settings;
 mod talk;
 pub mod tts;

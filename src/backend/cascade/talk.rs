@@ -20,12 +20,12 @@ use super::PACE_RANGE;
 use super::asr::{Asr, AsrReport};
 use super::dialogue::{Answer, dangles};
 use super::llm::model::ModelReport;
-use super::sentences::Sentences;
 use super::tts::{Tts, TtsReport};
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
+use crate::cascade::phrase::Phrases;
 use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX};
 use crate::time::SessionTime;
 
@@ -304,7 +304,7 @@ impl Talk {
                     None => {
                         if let Some(reply) = &mut self.reply {
                             let _asking = model.ask(reply.work, &body, reports);
-                            let text = Sentences::default();
+                            let text = Phrases::default();
                             reply.source = Source::Writing { _asking, text, chars: 0 };
                         }
                     }

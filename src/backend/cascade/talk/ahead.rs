@@ -9,8 +9,8 @@ use super::Talk;
 use super::brain::Brain;
 use super::reply::{Reply, Source};
 use crate::backend::cascade::dialogue::Answer;
-use crate::backend::cascade::sentences::Sentences;
 use crate::call::event::{Generation, TurnId};
+use crate::cascade::phrase::Phrases;
 use crate::time::SessionTime;
 
 /// An answer made ahead.
@@ -60,7 +60,7 @@ impl Talk {
                 trial.user_said(&text);
                 let body = model.request(&trial);
                 let _asking = model.ask(ahead.reply.work, &body, reports.clone());
-                let text = Sentences::default();
+                let text = Phrases::default();
                 ahead.reply.source = Source::Writing { _asking, text, chars: 0 };
                 None
             }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::backend::cascade::dialogue::Answer;
 use crate::backend::cascade::llm::model::{Asking, ModelError};
-use crate::backend::cascade::sentences::Sentences;
 use crate::backend::cascade::tts::Speaking;
 use crate::call::event::{Generation, WordTime};
+use crate::cascade::phrase::Phrases;
 use crate::limits::REPLY_CHARS_MAX;
 
 /// Said where a model broke off.
@@ -39,7 +39,7 @@ pub(super) enum Source {
     /// The turn is still being recognised.
     Hearing,
     /// A model is writing. Dropping it cancels the request.
-    Writing { _asking: Asking, text: Sentences, chars: usize },
+    Writing { _asking: Asking, text: Phrases, chars: usize },
     /// All of the text is there.
     Complete,
 }
@@ -86,7 +86,7 @@ impl Reply {
 
     /// The whole text.
     pub(super) fn complete(&mut self, answer: &Answer) {
-        let mut text = Sentences::default();
+        let mut text = Phrases::default();
         text.push(&answer.text);
         self.sentences.extend(std::iter::from_fn(|| text.finish()));
         self.source = Source::Complete;
