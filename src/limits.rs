@@ -18,6 +18,8 @@ pub const WIDEBAND_HZ: u32 = 16_000;
 pub const FULLBAND_HZ: u32 = 48_000;
 /// The rate of G.711 and its RTP clock (RFC 3551 §4.5.14).
 pub const NARROWBAND_HZ: u32 = 8_000;
+/// The rates at which backends may deliver a reply's audio, in Hz. Audio at another rate is refused.
+pub const REPLY_RATES_HZ: [u32; 4] = [NARROWBAND_HZ, WIDEBAND_HZ, 24_000, FULLBAND_HZ];
 /// Samples in one frame at 16 kHz.
 pub const WIDEBAND_FRAME: usize = (WIDEBAND_HZ / 1_000 * FRAME_MS) as usize;
 /// Samples in one frame at 48 kHz.

@@ -40,6 +40,7 @@ pub use clip::{ClipAudio, ClipRefused, Clips};
 
 use crate::call::event::{Clip, DownlinkCommand, Generation, SentFrame};
 use crate::dsp::level;
+pub use crate::limits::REPLY_RATES_HZ;
 use crate::limits::{BACKEND_BLOCK_SAMPLES_MAX, ENCODED_FRAME_BYTES_MAX, FRAME_MS};
 use crate::media::codec::Codec;
 use crate::media::frame::EncodedFrame;
@@ -48,9 +49,6 @@ use clip::ClipPlayer;
 use pacer::{Pacer, Tick};
 use quiet::{Quiet, Sending};
 use source::Source;
-
-/// The rates at which backends may deliver, in Hz.
-pub const REPLY_RATES_HZ: [u32; 4] = [8_000, 16_000, 24_000, 48_000];
 
 /// How long a sound takes to rise from silence, or to fall into it when its audio ran out.
 const EDGE_MS: u32 = 5;
