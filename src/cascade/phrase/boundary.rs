@@ -185,7 +185,9 @@ impl Boundary {
         let is_dotted = matches!(last, Some('.' | '…'));
         let kind = match (mark.kind, c) {
             // Of quoted speech, which the sentence may go on behind.
-            (Kind::Sentence, c) if closes(c, mark.is_tight) && !mark.is_tight => {
+            (Kind::Sentence | Kind::SentenceUnlessDigit, c)
+                if closes(c, mark.is_tight) && !mark.is_tight =>
+            {
                 Kind::SentenceUnlessSmall
             }
             (kind, c) if closes(c, mark.is_tight) => kind,

@@ -102,6 +102,7 @@ fn marks_in_a_row_and_what_closes_behind_them_stay_together() {
         ("She said \"Go.\" Then he left.", &["She said \"Go.\"", "Then he left."]),
         ("“Go!” she said.", &["“Go!” she said."]),
         ("„Los.“ Dann ging er.", &["„Los.“", "Dann ging er."]),
+        ("He said 'no.' and left.", &["He said 'no.' and left."]),
         ("(It is so.) Yes.", &["(It is so.)", "Yes."]),
         ("« Ça va ? » Oui.", &["« Ça va ?", "» Oui."]),
         ("Quoi ! Non.", &["Quoi !", "Non."]),
