@@ -1,7 +1,7 @@
 //! The cascade: speech recognition, a language model and speech in a row.
 //!
-//! Pure: what the model is told of a call ([`context`]) and how it is told so over HTTP ([`chat`]), what of its
-//! answer is spoken at a time ([`phrase`]), and what of a voice's answer is sound ([`speech_body`]).
+//! Pure: what the model is told of a call ([`context`]) and how it is told so over HTTP ([`chat`]), what of
+//! its answer is spoken at a time ([`phrase`]), and what of a voice's answer is sound ([`speech_body`]).
 
 pub mod chat;
 pub mod context;

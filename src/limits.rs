@@ -372,8 +372,6 @@ pub const CONTEXT_SUMMARY_CHARS_MAX: usize = 4_000;
 pub const MODEL_CALLS_MAX: usize = TOOL_USES_PENDING_MAX;
 /// Characters of an error of a language model's server that are shown; the rest is cut off.
 pub const MODEL_ERROR_CHARS_MAX: usize = 200;
-// ==== Cascade ====
-
 /// Audio of one synthesised phrase, in seconds. A server that sends more has lost its way: the phrase fails.
 pub const SPEECH_SECONDS_MAX: u32 = 120;
 /// Bytes of one phrase's audio that are not samples: headers, and chunks beside them. More are refused.

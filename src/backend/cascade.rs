@@ -16,6 +16,7 @@ mod http;
 pub mod llm;
 mod settings;
 mod talk;
+mod tools;
 pub mod tts;
 
 use std::ops::RangeInclusive;
@@ -30,11 +31,13 @@ use self::asr::ears::{Clinic, Recognisers};
 use self::asr::transcription::Transcription;
 use self::llm::model::Model;
 use self::talk::{Brain, Talk};
+use self::tools::Tools;
 use self::tts::TtsStage;
 use self::tts::flite::Flite;
 use self::tts::speech::Speech;
 use super::session;
 use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
+use crate::tools::Toolbox;
 
 /// The paces of speech that stay intelligible, relative to a voice's own.
 pub const PACE_RANGE: RangeInclusive<f32> = 0.5..=2.0;
@@ -46,6 +49,7 @@ pub struct Cascade {
     asr: AsrStage,
     /// Who answers; `None`: the small dialogue.
     model: Option<Arc<Model>>,
+    tools: Tools,
     tts: TtsStage,
     time_zone: TimeZone,
     pace: f32,
@@ -53,8 +57,12 @@ pub struct Cascade {
 
 impl Cascade {
     /// Loads the engines and models of this machine, which takes about half a second, and checks the rest.
-    /// Nothing is sent yet. `name` is that of the backend which this is.
-    pub fn new(name: &'static str, settings: CascadeSettings) -> Result<Self, BackendError> {
+    /// Nothing is sent yet. `name` is that of the backend which this is; `tools` are for a language model.
+    pub fn new(
+        name: &'static str,
+        settings: CascadeSettings,
+        tools: Arc<Toolbox>,
+    ) -> Result<Self, BackendError> {
         let CascadeSettings { asr, brain, tts, pace } = settings;
         let invalid = |problem: String| BackendError::Invalid { problem };
         if !PACE_RANGE.contains(&pace) {
@@ -84,7 +92,7 @@ impl Cascade {
                 AsrStage::Transcription(Arc::new(Transcription::new(settings)?))
             }
         };
-        Ok(Self { name, asr, model, tts, time_zone, pace })
+        Ok(Self { name, asr, model, tools: Tools::new(tools)?, tts, time_zone, pace })
     }
 }
 
@@ -100,7 +108,7 @@ impl Backend for Cascade {
             says: true,
             greets: true,
             ends_turns: false,
-            tools: false,
+            tools: self.model.is_some(),
         }
     }
 
@@ -108,7 +116,7 @@ impl Backend for Cascade {
         let (session, channels) = channels();
         let brain = match &self.model {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
-            Some(model) => Brain::model(Arc::clone(model), call.persona, call.greeting),
+            Some(model) => Brain::model(Arc::clone(model), &self.tools, call),
         };
         let talk = Talk::new(self.asr.open(), self.tts.open(), brain, self.pace);
         tokio::spawn(session::run(talk, channels));

@@ -4,6 +4,7 @@
 //! that are loaded at run time, so that the program starts without them and can say which one is missing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::BackendError;
 use super::cascade::llm::LlmSettings;
@@ -12,6 +13,7 @@ use super::cascade::tts::flite::Flite;
 use super::cascade::tts::mouth::without_lead;
 use super::cascade::{AsrSettings, BrainSettings, Cascade, CascadeSettings, TtsSettings};
 use crate::limits::WIDEBAND_HZ;
+use crate::tools::Toolbox;
 
 /// What can be set of the local backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +62,9 @@ impl From<LocalSettings> for CascadeSettings {
     }
 }
 
-/// The local backend, its engines loaded, which takes about half a second.
-pub fn local(settings: LocalSettings) -> Result<Cascade, BackendError> {
-    Cascade::new("local", settings.into())
+/// The local backend, its engines loaded, which takes about half a second. `tools` are for a language model.
+pub fn local(settings: LocalSettings, tools: Arc<Toolbox>) -> Result<Cascade, BackendError> {
+    Cascade::new("local", settings.into(), tools)
 }
 
 /// Speaks a text once, as mono at [`WIDEBAND_HZ`], for what a server says by itself. Silence at its

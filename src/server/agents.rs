@@ -82,10 +82,13 @@ async fn backend_of(
     profile: &AgentProfile,
     accounts: &mut Accounts,
 ) -> Result<(AgentProfile, Arc<dyn Backend>), BackendError> {
+    let tools = || Arc::clone(&profile.tools);
     let backend: Arc<dyn Backend> = match &profile.backend {
-        BackendConfig::Local(settings) => Arc::new(backend::local::local(settings.clone())?),
+        BackendConfig::Local(settings) => {
+            Arc::new(backend::local::local(settings.clone(), tools())?)
+        }
         BackendConfig::Cascade(settings) => {
-            Arc::new(Cascade::new("cascade", (**settings).clone())?)
+            Arc::new(Cascade::new("cascade", (**settings).clone(), tools())?)
         }
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
@@ -93,7 +96,7 @@ async fn backend_of(
             let account = accounts.of(&settings.connection).await?;
             let agent = NovaAgent {
                 persona: profile.persona.clone(),
-                tools: Arc::clone(&profile.tools),
+                tools: tools(),
                 reply_timeout: profile.settings.call.reply_timeout,
             };
             Arc::new(NovaSonic::new((**settings).clone(), agent, account)?)

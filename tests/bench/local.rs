@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use antiphon::agent::{BackendInput, PcmFrame};
@@ -28,7 +29,8 @@ const QUESTIONS: [&str; 8] = [
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let began = Instant::now();
-    let local = local::local(LocalSettings::standard()).expect("the engines are installed");
+    let local =
+        local::local(LocalSettings::standard(), Arc::default()).expect("the engines are installed");
     println!("engines loaded in {} ms", began.elapsed().as_millis());
     let context = CallContext {
         call_id: "bench".to_owned(),

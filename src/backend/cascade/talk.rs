@@ -2,7 +2,9 @@
 //! sentence by sentence, and stops at once when told to.
 
 mod ahead;
+mod answering;
 mod brain;
+mod calls;
 mod reply;
 
 use std::collections::VecDeque;
@@ -15,19 +17,20 @@ use tokio::sync::mpsc;
 
 use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
+use self::calls::Late;
 use self::reply::{Ending, Made, Reply, Source};
 use super::PACE_RANGE;
 use super::asr::{Asr, AsrReport};
-use super::dialogue::{Answer, dangles};
+use super::dialogue::Answer;
 use super::llm::model::ModelReport;
 use super::tts::{Tts, TtsReport};
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
-use crate::cascade::phrase::Phrases;
 use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX};
 use crate::time::SessionTime;
+use crate::tools::ToolDone;
 
 /// One call's conversation.
 pub(super) struct Talk {
@@ -37,6 +40,7 @@ pub(super) struct Talk {
     from_asr: mpsc::Receiver<AsrReport>,
     from_tts: mpsc::Receiver<TtsReport>,
     from_model: mpsc::Receiver<ModelReport>,
+    from_tools: mpsc::Receiver<ToolDone>,
     pace: f32,
     phase: Phase,
     reply: Option<Reply>,
@@ -47,6 +51,9 @@ pub(super) struct Talk {
     /// The turn that is open, and how complete it was last said to look.
     listening: Option<(TurnId, f32)>,
     events: VecDeque<BackendEvent>,
+    /// The newest reply that the call asked for.
+    newest: Generation,
+    late: Late,
     /// Turns that ended and whose words are not known yet.
     turns_awaited: usize,
 }
@@ -65,6 +72,7 @@ pub(super) enum Report {
     Asr(AsrReport),
     Tts(TtsReport),
     Model(ModelReport),
+    Tool(ToolDone),
 }
 
 const NOT_HEARD: &str = "Sorry, I did not catch that.";
@@ -79,7 +87,7 @@ impl Talk {
         brain: BrainParts,
         pace: f32,
     ) -> Self {
-        let BrainParts { brain, reported: from_model } = brain;
+        let BrainParts { brain, reported: from_model, done: from_tools } = brain;
         Self {
             asr,
             tts,
@@ -87,6 +95,7 @@ impl Talk {
             from_asr,
             from_tts,
             from_model,
+            from_tools,
             pace,
             phase: Phase::Waking,
             reply: None,
@@ -94,6 +103,8 @@ impl Talk {
             replies: 0,
             listening: None,
             events: VecDeque::new(),
+            newest: Generation(0),
+            late: Late::None,
             turns_awaited: 0,
         }
     }
@@ -113,12 +124,14 @@ impl Talk {
                 Ok(())
             }
             BackendCommand::Speak { generation } => {
-                let answer = match &mut self.brain {
-                    Brain::Dialogue { dialogue, .. } => dialogue.speak(),
-                    Brain::Model { .. } => Answer::default(),
-                };
-                self.begin(generation);
-                self.say(answer);
+                match &mut self.brain {
+                    Brain::Dialogue { dialogue, .. } => {
+                        let answer = dialogue.speak();
+                        self.begin(generation);
+                        self.say(answer);
+                    }
+                    Brain::Model { .. } => self.speak_of_results(generation),
+                }
                 Ok(())
             }
             BackendCommand::UserSpeechStarted { turn } => {
@@ -173,7 +186,13 @@ impl Talk {
                 self.say(Answer { text, hang_up: false });
                 Ok(())
             }
-            BackendCommand::ToolResult { .. } => Ok(()),
+            BackendCommand::ToolResult { call_id, result } => {
+                if let Brain::Model { hands, .. } = &mut self.brain {
+                    hands.client_answered(now, &call_id, &result);
+                }
+                self.follow_tools(now);
+                Ok(())
+            }
         };
         if asked.is_err() {
             self.fail("the speech recogniser does not keep up".to_owned());
@@ -234,7 +253,7 @@ impl Talk {
         }
     }
 
-    fn handle_model(&mut self, report: ModelReport) {
+    fn handle_model(&mut self, now: SessionTime, report: ModelReport) {
         match report {
             ModelReport::Text { generation, text } => {
                 if let Some(reply) = self.reply_of(generation) {
@@ -245,86 +264,15 @@ impl Talk {
                 if let Some(reply) = self.reply_of(generation) {
                     reply.written(result);
                 }
+                self.call_tools(now);
             }
         }
         self.speak_on();
-    }
-
-    /// What the user said is not known: there is nothing to answer.
-    fn miss(&mut self, generation: Generation, problem: String) {
-        let hearing = self.reply.as_mut().filter(|reply| reply.generation == generation);
-        if let Some(reply) = hearing.filter(|reply| matches!(reply.source, Source::Hearing)) {
-            reply.source = Source::Complete;
-            reply.ending = Ending::Failed(problem);
-        }
-    }
-
-    /// Part of an open turn was understood. Of one that is over, or was none, nothing is said any more.
-    fn understood_so_far(&mut self, turn: TurnId, text: String) {
-        let Some((_, looked)) = self.listening.filter(|(listening, _)| *listening == turn) else {
-            return;
-        };
-        let probability = match &self.brain {
-            Brain::Dialogue { dialogue, .. } => dialogue.completeness(&text),
-            Brain::Model { .. } if dangles(&text) => 0.1,
-            Brain::Model { .. } => COMPLETENESS_UNKNOWN,
-        };
-        self.transcript(turn, text, false);
-        if probability != looked && self.wants_input() {
-            self.listening = Some((turn, probability));
-            self.events.push_back(BackendEvent::TurnLooksComplete { turn, probability });
-        }
-    }
-
-    /// Answers what was understood, as the reply that waits for it.
-    fn answer(&mut self, now: SessionTime, understood: &str) {
-        let Some(generation) = self.reply.as_ref().map(|reply| reply.generation) else { return };
-        self.events.push_back(BackendEvent::ReplyStarted { generation });
-        match &mut self.brain {
-            Brain::Dialogue { dialogue, time_zone } => {
-                let answer = dialogue.answer(now, wall(time_zone), understood);
-                let pace = self.pace * dialogue.pace();
-                match self.take_ahead(generation, understood, Some(&answer), pace) {
-                    Some(made) => self.reply = Some(made),
-                    None => self.say(answer),
-                }
-            }
-            Brain::Model { .. } if understood.is_empty() => {
-                self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
-            }
-            Brain::Model { model, context, reports, .. } => {
-                context.user_said(understood);
-                let (model, reports) = (std::sync::Arc::clone(model), reports.clone());
-                let body = model.request(context);
-                match self.take_ahead(generation, understood, None, self.pace) {
-                    Some(mut made) => {
-                        self.record(generation, &std::mem::take(&mut made.unrecorded));
-                        self.reply = Some(made);
-                    }
-                    None => {
-                        if let Some(reply) = &mut self.reply {
-                            let _asking = model.ask(reply.work, &body, reports);
-                            let text = Phrases::default();
-                            reply.source = Source::Writing { _asking, text, chars: 0 };
-                        }
-                    }
-                }
-            }
-        }
-        self.speak_on();
-    }
-
-    /// The agent is about to say these.
-    fn record(&mut self, generation: Generation, sentences: &[String]) {
-        if let Brain::Model { context, .. } = &mut self.brain {
-            for sentence in sentences {
-                context.agent_says(generation, sentence);
-            }
-        }
     }
 
     const fn new_reply(&mut self, generation: Generation) -> Reply {
         self.replies += 1;
+        self.newest = generation;
         Reply::hearing(generation, Generation(self.replies), self.pace)
     }
 
@@ -357,7 +305,9 @@ impl Talk {
         let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
         reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));
-        if is_ahead {
+        if reply.recorded > 0 {
+            reply.recorded -= 1;
+        } else if is_ahead {
             reply.unrecorded.push(sentence);
         } else {
             self.record(generation, &[sentence]);
@@ -424,18 +374,20 @@ impl Machine for Talk {
         match report {
             Report::Asr(report) => self.handle_asr(now, report),
             Report::Tts(report) => self.handle_tts(report),
-            Report::Model(report) => self.handle_model(report),
+            Report::Model(report) => self.handle_model(now, report),
+            Report::Tool(done) => self.handle_tool(now, done),
         }
     }
 
     fn next_report(&mut self) -> impl Future<Output = Report> + Send {
-        let Self { from_asr, from_tts, from_model, .. } = self;
+        let Self { from_asr, from_tts, from_model, from_tools, .. } = self;
         async move {
             // A closed channel has nothing to report; the voice's stays open.
             tokio::select! {
                 Some(report) = from_asr.recv() => Report::Asr(report),
                 Some(report) = from_tts.recv() => Report::Tts(report),
                 Some(report) = from_model.recv() => Report::Model(report),
+                Some(done) = from_tools.recv() => Report::Tool(done),
             }
         }
     }
@@ -448,6 +400,9 @@ impl Machine for Talk {
             && dialogue.handle_timeout(now)
         {
             self.events.push_back(BackendEvent::WantsToSpeak);
+        }
+        if self.tools_due().is_some_and(|due| due <= now) {
+            self.follow_tools(now);
         }
         if let Some(event) = self.events.pop_front() {
             return Some(BackendOutput::Event(event));
@@ -485,7 +440,7 @@ impl Machine for Talk {
         }
         match &self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.poll_timeout(),
-            Brain::Model { .. } => None,
+            Brain::Model { .. } => self.tools_due(),
         }
     }
 

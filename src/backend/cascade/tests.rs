@@ -23,13 +23,16 @@ use crate::backend::tests::{cancel, context, ended, finished, read_until, within
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
 use crate::limits::{RECOGNISER_QUEUE_MAX, WIDEBAND_FRAME, WIDEBAND_HZ};
+use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
+
+mod tools;
 
 /// One backend for all tests: its models take half a second to load.
 pub(in crate::backend) fn local() -> &'static Cascade {
     static LOCAL: LazyLock<Cascade> = LazyLock::new(|| {
         let settings =
             LocalSettings { time_zone: Some("UTC".to_owned()), ..LocalSettings::standard() };
-        crate::backend::local::local(settings)
+        crate::backend::local::local(settings, Arc::default())
             .expect("flite, pocketsphinx and its English model are installed")
     });
     &LOCAL
@@ -290,6 +293,14 @@ async fn a_timer_asked_for_ahead_runs_only_once_the_turn_is_over() {
 
 /// The shared engines with a model that answers each request in turn.
 async fn with_model(answers: Vec<Vec<Act>>) -> (Cascade, JoinHandle<Vec<String>>) {
+    with_tools(answers, Vec::new()).await
+}
+
+/// And with tools that it may call.
+async fn with_tools(
+    answers: Vec<Vec<Act>>,
+    tools: Vec<ToolSpec>,
+) -> (Cascade, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let settings = LlmSettings::new(url, "small".to_owned(), None);
@@ -301,9 +312,11 @@ async fn with_model(answers: Vec<Vec<Act>>) -> (Cascade, JoinHandle<Vec<String>>
         }
         requests
     });
+    let tools = Toolbox::new(tools).expect("lawful tools");
+    let tools = Tools::new(Arc::new(tools)).expect("they can be executed");
     let Cascade { name, asr, tts, pace, .. } = local();
     let (asr, tts) = (asr.clone(), tts.clone());
-    (Cascade { name, asr, model, tts, time_zone: TimeZone::UTC, pace: *pace }, server)
+    (Cascade { name, asr, model, tools, tts, time_zone: TimeZone::UTC, pace: *pace }, server)
 }
 
 async fn type_in(session: &BackendSession, n: u32, text: &str) {
@@ -377,7 +390,9 @@ fn what_is_missing_is_named_with_what_gets_it() {
     let settings = |change: fn(&mut LocalSettings)| {
         let mut settings = LocalSettings::standard();
         change(&mut settings);
-        crate::backend::local::local(settings).expect_err("it cannot work").to_string()
+        crate::backend::local::local(settings, Arc::default())
+            .expect_err("it cannot work")
+            .to_string()
     };
     let rows = [
         (settings(|it| it.recognition_model = "/nowhere".into()), "/nowhere/en-us/mdef"),
@@ -400,7 +415,8 @@ fn what_is_missing_is_named_with_what_gets_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_beyond_the_recognisers_is_told_so() {
     let settings = LocalSettings { recognisers_max: 1, ..LocalSettings::standard() };
-    let local = crate::backend::local::local(settings).expect("the engines are installed");
+    let local =
+        crate::backend::local::local(settings, Arc::default()).expect("the engines are installed");
     let mut first = local.open(context()).expect("there is room");
     let ready = BackendOutput::Event(BackendEvent::Ready);
     assert_eq!(within(first.output.recv()).await, Some(ready));

@@ -15,8 +15,11 @@ use tokio::time::timeout;
 use crate::backend::BackendError;
 use crate::backend::cascade::http;
 use crate::call::event::Generation;
-use crate::cascade::chat::{ChatEvent, ChatSettings, read_error, read_event, request};
-use crate::cascade::context::Context;
+use crate::cascade::chat::{
+    ChatEvent, ChatSettings, RefusedCall, ToolCalls, ToolDeclaration, read_error, read_event,
+    request,
+};
+use crate::cascade::context::{Context, ToolCall};
 use crate::limits::{MODEL_EVENT_BYTES_MAX, MODEL_REPORTS_MAX};
 
 /// Where the language model is and how long it may take.
@@ -66,13 +69,16 @@ impl fmt::Debug for LlmSettings {
     }
 }
 
+/// The tools that an answer calls; none for most.
+pub(in crate::backend) type Calls = Vec<Result<ToolCall, RefusedCall>>;
+
 /// What a model tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::backend) enum ModelReport {
     /// More text of the reply.
     Text { generation: Generation, text: String },
     /// The reply is complete, or broke off for a reason.
-    Done { generation: Generation, result: Result<(), ModelError> },
+    Done { generation: Generation, result: Result<Calls, ModelError> },
 }
 
 /// Why a reply broke off.
@@ -128,12 +134,16 @@ impl Model {
         Ok(Self { client, endpoint, settings })
     }
 
-    /// The body that asks for the next answer. No tools are offered.
-    pub(in crate::backend) fn request(&self, context: &Context) -> Value {
+    /// The body that asks for the next answer.
+    pub(in crate::backend) fn request(
+        &self,
+        context: &Context,
+        tools: &[ToolDeclaration],
+    ) -> Value {
         let tokens_max = self.settings.tokens_max;
         // What was used is not told on, so that no server has to know the question.
         let settings = ChatSettings { tokens_max, include_usage: false, ..ChatSettings::default() };
-        request(&context.prompt(), &self.settings.model, &settings, &[])
+        request(&context.prompt(), &self.settings.model, &settings, tools)
     }
 
     /// Where a session's requests report.
@@ -142,11 +152,13 @@ impl Model {
         mpsc::channel(MODEL_REPORTS_MAX)
     }
 
-    /// Asks. Reports end with exactly one [`ModelReport::Done`] unless the request is dropped.
+    /// Asks. Calls of tools without an id get one, numbered from `first_call`. Reports end with exactly one
+    /// [`ModelReport::Done`] unless the request is dropped.
     pub(in crate::backend) fn ask(
         &self,
         generation: Generation,
         body: &Value,
+        first_call: u32,
         reports: mpsc::Sender<ModelReport>,
     ) -> Asking {
         let mut request = self.client.post(self.endpoint.clone()).json(body);
@@ -155,12 +167,14 @@ impl Model {
         }
         let (first, stall) = (self.settings.first_token_timeout, self.settings.stall_timeout);
         Asking(tokio::spawn(async move {
-            let answer = Answer { generation, reports: &reports };
+            let mut answer =
+                Answer { generation, reports: &reports, calls: ToolCalls::new(first_call) };
             let result = match timeout(first, request.send()).await {
                 Err(_) => Err(ModelError::Slow(first)),
                 Ok(Err(_)) => Err(ModelError::Unreachable),
                 Ok(Ok(response)) => answer.read(response, first, stall).await,
             };
+            let result = result.map(|()| answer.calls.finish());
             // Nobody listening any more is no error.
             let _ = reports.send(ModelReport::Done { generation, result }).await;
         }))
@@ -170,11 +184,12 @@ impl Model {
 struct Answer<'a> {
     generation: Generation,
     reports: &'a mpsc::Sender<ModelReport>,
+    calls: ToolCalls,
 }
 
 impl Answer<'_> {
     async fn read(
-        &self,
+        &mut self,
         response: Response,
         first: Duration,
         stall: Duration,
@@ -196,7 +211,7 @@ impl Answer<'_> {
     }
 
     async fn read_events(
-        &self,
+        &mut self,
         response: Response,
         first: Duration,
         stall: Duration,
@@ -218,20 +233,25 @@ impl Answer<'_> {
                 Ok(Some(Ok(event))) => event,
             };
             match self.take(&event.data).await? {
-                Taken::Text => patience = stall,
+                Taken::Something => patience = stall,
                 Taken::Nothing => {}
                 Taken::End => return Ok(()),
             }
         }
     }
 
-    async fn take(&self, data: &str) -> Result<Taken, ModelError> {
+    async fn take(&mut self, data: &str) -> Result<Taken, ModelError> {
         match read_event(data) {
-            ChatEvent::Chunk(chunk) if chunk.text.is_empty() => Ok(Taken::Nothing),
             ChatEvent::Chunk(chunk) => {
+                chunk.calls.iter().for_each(|call| self.calls.push(call));
+                if chunk.text.is_empty() {
+                    let taken =
+                        if chunk.calls.is_empty() { Taken::Nothing } else { Taken::Something };
+                    return Ok(taken);
+                }
                 let report = ModelReport::Text { generation: self.generation, text: chunk.text };
                 // Nobody listening: the session is over and the request with it.
-                Ok(self.reports.send(report).await.map_or(Taken::End, |()| Taken::Text))
+                Ok(self.reports.send(report).await.map_or(Taken::End, |()| Taken::Something))
             }
             ChatEvent::Done => Ok(Taken::End),
             ChatEvent::Failed(message) => Err(ModelError::Failed(message)),
@@ -241,7 +261,7 @@ impl Answer<'_> {
 }
 
 enum Taken {
-    Text,
+    Something,
     Nothing,
     End,
 }

@@ -10,7 +10,6 @@ use super::brain::Brain;
 use super::reply::{Reply, Source};
 use crate::backend::cascade::dialogue::Answer;
 use crate::call::event::{Generation, TurnId};
-use crate::cascade::phrase::Phrases;
 use crate::time::SessionTime;
 
 /// An answer made ahead.
@@ -55,12 +54,13 @@ impl Talk {
                 ahead.reply.complete(&answer);
                 Some(answer)
             }
-            Brain::Model { model, context, reports, .. } => {
+            Brain::Model { model, context, reports, hands, .. } => {
                 let mut trial = context.clone();
                 trial.user_said(&text);
-                let body = model.request(&trial);
-                let _asking = model.ask(ahead.reply.work, &body, reports.clone());
-                let text = Phrases::default();
+                let body = model.request(&trial, hands.declarations());
+                let first_call = trial.calls_so_far();
+                let _asking = model.ask(ahead.reply.work, &body, first_call, reports.clone());
+                let text = Box::default();
                 ahead.reply.source = Source::Writing { _asking, text, chars: 0 };
                 None
             }

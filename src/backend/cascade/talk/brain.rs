@@ -5,9 +5,13 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
+use crate::backend::CallContext;
 use crate::backend::cascade::dialogue::Dialogue;
 use crate::backend::cascade::llm::model::{Model, ModelReport};
+use crate::backend::cascade::tools::{Hands, Tools};
 use crate::cascade::context::{Context, ContextSettings};
+use crate::tools::ToolDone;
+use crate::tools::runner::Runner;
 
 /// Who answers.
 pub(in crate::backend) enum Brain {
@@ -19,6 +23,7 @@ pub(in crate::backend) enum Brain {
         context: Context,
         greeting: Option<String>,
         reports: mpsc::Sender<ModelReport>,
+        hands: Box<Hands>,
     },
 }
 
@@ -27,24 +32,28 @@ impl Brain {
         greeting: Option<String>,
         time_zone: TimeZone,
     ) -> BrainParts {
-        let (_, reported) = Model::reports();
+        let ((_, reported), (_, done)) = (Model::reports(), Runner::reports());
         let dialogue = Box::new(Dialogue::new(greeting));
-        BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported }
+        BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported, done }
     }
 
     pub(in crate::backend) fn model(
         model: Arc<Model>,
-        persona: String,
-        greeting: Option<String>,
+        tools: &Tools,
+        call: CallContext,
     ) -> BrainParts {
         let (reports, reported) = Model::reports();
-        let context = Context::new(persona, ContextSettings::default());
-        BrainParts { brain: Self::Model { model, context, greeting, reports }, reported }
+        let (hands, done) = tools.open(&call.call_id);
+        let context = Context::new(call.persona, ContextSettings::default());
+        let (greeting, hands) = (call.greeting, Box::new(hands));
+        let brain = Self::Model { model, context, greeting, reports, hands };
+        BrainParts { brain, reported, done }
     }
 }
 
-/// A brain and where its model reports.
+/// A brain, and where its model and its tools report.
 pub(in crate::backend) struct BrainParts {
     pub(super) brain: Brain,
     pub(super) reported: mpsc::Receiver<ModelReport>,
+    pub(super) done: mpsc::Receiver<ToolDone>,
 }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::backend::cascade::dialogue::Answer;
-use crate::backend::cascade::llm::model::{Asking, ModelError};
+use crate::backend::cascade::llm::model::{Asking, Calls, ModelError};
 use crate::backend::cascade::tts::Speaking;
 use crate::call::event::{Generation, WordTime};
 use crate::cascade::phrase::Phrases;
 use crate::limits::REPLY_CHARS_MAX;
+use crate::time::SessionTime;
 
 /// Said where a model broke off.
 const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
@@ -30,6 +31,8 @@ pub(super) struct Reply {
     pub(super) ending: Ending,
     /// How fast it is spoken, relative to the voice's own pace.
     pub(super) pace: f32,
+    /// How many of them, from the first, the model need not be told of when they are spoken.
+    pub(super) recorded: usize,
     /// Sentences given to the synthesiser, which the history does not hold yet.
     pub(super) unrecorded: Vec<String>,
 }
@@ -39,7 +42,11 @@ pub(super) enum Source {
     /// The turn is still being recognised.
     Hearing,
     /// A model is writing. Dropping it cancels the request.
-    Writing { _asking: Asking, text: Phrases, chars: usize },
+    Writing { _asking: Asking, text: Box<Phrases>, chars: usize },
+    /// The model has written what it had to say and calls these, which have not been carried out.
+    Calls(Calls),
+    /// Tools are at work; then the model writes on.
+    Working { since: SessionTime },
     /// All of the text is there.
     Complete,
 }
@@ -64,6 +71,7 @@ impl Reply {
             work,
             source: Source::Hearing,
             sentences: VecDeque::new(),
+            recorded: 0,
             speaking: None,
             samples: 0,
             made: VecDeque::new(),
@@ -102,19 +110,38 @@ impl Reply {
         text.push(piece);
         self.sentences.extend(std::iter::from_fn(|| text.pop()));
         if *chars > REPLY_CHARS_MAX {
-            self.written(Ok(()));
+            self.written(Ok(Calls::new()));
         }
     }
 
     /// A model's text is complete or broke off. What came of it is said, then what went wrong.
-    pub(super) fn written(&mut self, result: Result<(), ModelError>) {
+    pub(super) fn written(&mut self, result: Result<Calls, ModelError>) {
         let source = std::mem::replace(&mut self.source, Source::Complete);
         let Source::Writing { mut text, .. } = source else { return };
         self.sentences.extend(std::iter::from_fn(|| text.finish()));
-        if let Err(error) = result {
-            self.sentences.push_back(MODEL_FAILED.to_owned());
-            self.ending = Ending::Failed(error.to_string());
+        match result {
+            Ok(calls) if calls.is_empty() => {}
+            Ok(calls) => self.source = Source::Calls(calls),
+            Err(error) => {
+                self.sentences.push_back(MODEL_FAILED.to_owned());
+                self.ending = Ending::Failed(error.to_string());
+            }
         }
+    }
+
+    /// Since when it has nothing to say until its tools are done.
+    pub(super) fn waits_since(&self) -> Option<SessionTime> {
+        match self.source {
+            Source::Working { since } if self.is_waiting() => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing of it is left to be said, and it is not over.
+    pub(super) fn is_waiting(&self) -> bool {
+        let is_silent =
+            self.sentences.is_empty() && self.speaking.is_none() && self.made.is_empty();
+        is_silent && matches!(self.source, Source::Working { .. })
     }
 
     pub(super) fn is_complete(&self) -> bool {

@@ -193,7 +193,7 @@ impl Speech {
                 send(reports, work, block).await;
             }
         }
-        body.finish().map_err(|error| unplayable(&error))?;
+        body.finish(&mut pcm).map_err(|error| unplayable(&error))?;
         if !pcm.is_empty() {
             send(reports, work, &pcm).await;
         }

@@ -102,14 +102,16 @@ async fn model(change: fn(&mut LlmSettings)) -> (Model, TcpListener) {
 async fn asked(model: &Model) -> (String, Result<(), ModelError>) {
     let mut context = Context::new("Be brief.".to_owned(), ContextSettings::default());
     context.user_said("hello");
-    let body = model.request(&context);
+    let body = model.request(&context, &[]);
     let (reports, mut reported) = Model::reports();
-    let _asking = model.ask(Generation(1), &body, reports);
+    let _asking = model.ask(Generation(1), &body, 0, reports);
     let mut seen = String::new();
     loop {
         match within(reported.recv()).await.expect("the request ends with a report") {
             ModelReport::Text { text, .. } => seen += &text,
-            ModelReport::Done { result, .. } => return (seen, result),
+            ModelReport::Done { result, .. } => {
+                return (seen, result.map(|calls| assert!(calls.is_empty())));
+            }
         }
     }
 }
@@ -245,7 +247,7 @@ async fn dropping_the_request_hangs_up_at_once() {
     let acts = stream(vec![event("One"), Act::Hang]);
     let server = tokio::spawn(async move { serve(&listener, acts).await });
     let (reports, mut reported) = Model::reports();
-    let asking = model.ask(Generation(1), &Value::Null, reports);
+    let asking = model.ask(Generation(1), &Value::Null, 0, reports);
     assert!(matches!(within(reported.recv()).await, Some(ModelReport::Text { .. })));
     drop(asking);
     // The server returns when it sees the connection close.

@@ -1,0 +1,103 @@
+//! From what was understood to who answers it.
+
+use super::brain::Brain;
+use super::reply::{Ending, Source};
+use super::{COMPLETENESS_UNKNOWN, NOT_HEARD, Talk, wall};
+use crate::backend::cascade::dialogue::{Answer, dangles};
+use crate::backend::session::Machine as _;
+use crate::call::event::{BackendEvent, Generation, TurnId};
+use crate::time::SessionTime;
+
+impl Talk {
+    /// Part of an open turn was understood. Of one that is over, or was none, nothing is said any more.
+    pub(super) fn understood_so_far(&mut self, turn: TurnId, text: String) {
+        let Some((_, looked)) = self.listening.filter(|(listening, _)| *listening == turn) else {
+            return;
+        };
+        let probability = match &self.brain {
+            Brain::Dialogue { dialogue, .. } => dialogue.completeness(&text),
+            Brain::Model { .. } if dangles(&text) => 0.1,
+            Brain::Model { .. } => COMPLETENESS_UNKNOWN,
+        };
+        self.transcript(turn, text, false);
+        if probability != looked && self.wants_input() {
+            self.listening = Some((turn, probability));
+            self.events.push_back(BackendEvent::TurnLooksComplete { turn, probability });
+        }
+    }
+
+    /// What the user said is not known: there is nothing to answer.
+    pub(super) fn miss(&mut self, generation: Generation, problem: String) {
+        let hearing = self.reply.as_mut().filter(|reply| reply.generation == generation);
+        if let Some(reply) = hearing.filter(|reply| matches!(reply.source, Source::Hearing)) {
+            reply.source = Source::Complete;
+            reply.ending = Ending::Failed(problem);
+        }
+    }
+
+    /// Answers what was understood, as the reply that waits for it.
+    pub(super) fn answer(&mut self, now: SessionTime, understood: &str) {
+        let Some(generation) = self.reply.as_ref().map(|reply| reply.generation) else { return };
+        self.events.push_back(BackendEvent::ReplyStarted { generation });
+        match &mut self.brain {
+            Brain::Dialogue { dialogue, time_zone } => {
+                let answer = dialogue.answer(now, wall(time_zone), understood);
+                let pace = self.pace * dialogue.pace();
+                match self.take_ahead(generation, understood, Some(&answer), pace) {
+                    Some(made) => self.reply = Some(made),
+                    None => self.say(answer),
+                }
+            }
+            Brain::Model { .. } if understood.is_empty() => {
+                self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
+            }
+            Brain::Model { context, hands, .. } => {
+                context.user_said(understood);
+                hands.user_said(now, understood);
+                self.follow_tools(now);
+                self.answer_by_model(now, generation, understood);
+            }
+        }
+        self.speak_on();
+    }
+
+    /// What was made ahead is the answer, or the model is asked.
+    pub(super) fn answer_by_model(
+        &mut self,
+        now: SessionTime,
+        generation: Generation,
+        understood: &str,
+    ) {
+        match self.take_ahead(generation, understood, None, self.pace) {
+            Some(mut made) => {
+                self.record(generation, &std::mem::take(&mut made.unrecorded));
+                self.reply = Some(made);
+                self.call_tools(now);
+            }
+            None => {
+                let work = self.reply.as_ref().map(|reply| reply.work);
+                let source = work.and_then(|work| self.ask_model(work));
+                if let (Some(reply), Some(source)) = (&mut self.reply, source) {
+                    reply.source = source;
+                }
+            }
+        }
+    }
+
+    /// Has the model write the next part of the conversation.
+    pub(super) fn ask_model(&self, work: Generation) -> Option<Source> {
+        let Brain::Model { model, context, reports, hands, .. } = &self.brain else { return None };
+        let body = model.request(context, hands.declarations());
+        let _asking = model.ask(work, &body, context.calls_so_far(), reports.clone());
+        Some(Source::Writing { _asking, text: Box::default(), chars: 0 })
+    }
+
+    /// The agent is about to say these.
+    pub(super) fn record(&mut self, generation: Generation, sentences: &[String]) {
+        if let Brain::Model { context, .. } = &mut self.brain {
+            for sentence in sentences {
+                context.agent_says(generation, sentence);
+            }
+        }
+    }
+}
