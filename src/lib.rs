@@ -43,7 +43,6 @@
 //! | [`agent`] | one call = uplink + conversation + downlink; `handle_*` in, `poll_*` out |
 //! | [`cascade`] | speech recognition, a language model and speech in a row: phrases, context, wire formats |
 //! | [`tools`] | functions that a model may call: declared, checked, confirmed, answered once |
-//! | [`cascade`] | speech recognition, a language model and speech in a row: phrases, context, wire formats |
 //! | [`nova`] | Amazon Nova Sonic's events, their order and meaning, history, usage, failures |
 //! | [`flight`] | a call as a file, and the file as a call again; its trace and its drawing |
 //!
@@ -51,7 +50,7 @@
 //!
 //! | room | owns |
 //! |---|---|
-//! | [`backend`] | the speech-to-speech port and its adapters: local, scripted, echo, Nova Sonic |
+//! | [`backend`] | the speech-to-speech port and its adapters: local, cascade, scripted, echo, Nova Sonic |
 //! | [`peer`] | what carries media: the sockets, the WebRTC session, and the one loop of a call |
 //! | [`config`] | file, environment and command line to [`config::Config`] |
 //! | [`server`] | calls and sessions, admission, drain; implements the port that the signaling crate calls |
