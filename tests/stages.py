@@ -35,6 +35,13 @@ class Stages(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        try:
+            self.serve(body)
+        except BrokenPipeError:
+            # The user has interrupted.
+            self.close_connection = True
+
+    def serve(self, body):
         day, path = re.fullmatch(r"(/slow|/broken|/mp3)?(/v1/.*)", self.path).groups()
         if day == "/slow":
             time.sleep(60)
@@ -89,20 +96,16 @@ class Stages(http.server.BaseHTTPRequestHandler):
         self.begin("audio/wav")
         endless = 0xFFFFFFFF
         data = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", endless, b"WAVE", b"fmt ", 16, 1, 1, RATE_HZ, 2 * RATE_HZ, 2, 16, b"data", endless)
-        try:
-            for at in range(0, len(pcm), FRAME_SAMPLES):
-                time.sleep(0.08 * REAL_TIME_FACTOR)
-                data += pcm[at : at + FRAME_SAMPLES].tobytes()
-                # Half a sample stays behind for the next.
-                self.chunk(data[:-1])
-                data = data[-1:]
-                if day == "/broken" and at >= 3 * FRAME_SAMPLES:
-                    return self.hang_up()
-            self.chunk(data)
-            self.chunk(b"")
-        except BrokenPipeError:
-            # The user has interrupted.
-            self.close_connection = True
+        for at in range(0, len(pcm), FRAME_SAMPLES):
+            time.sleep(0.08 * REAL_TIME_FACTOR)
+            data += pcm[at : at + FRAME_SAMPLES].tobytes()
+            # Half a sample stays behind for the next.
+            self.chunk(data[:-1])
+            data = data[-1:]
+            if day == "/broken" and at >= 3 * FRAME_SAMPLES:
+                return self.hang_up()
+        self.chunk(data)
+        self.chunk(b"")
 
     def hang_up(self):
         self.close_connection = True

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use super::mouth::without_lead;
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::http;
@@ -174,6 +175,7 @@ impl Speech {
         let (mut body, mut pcm) = (SpeechBody::new(rate_hz), Vec::new());
         let mut chunks = response.bytes_stream();
         let mut patience = self.settings.first_audio_timeout;
+        let mut has_begun = false;
         loop {
             let chunk = match timeout(patience, chunks.next()).await {
                 Err(_) => return Err(SpeechError::Slow(patience)),
@@ -186,6 +188,11 @@ impl Speech {
                 let problem =
                     format!("expected audio at tts.sample_rate_hz, {rate_hz} Hz, received {told}");
                 return Err(SpeechError::Unplayable(problem));
+            }
+            if !has_begun {
+                // The user would wait for the silence at its beginning, and hear it as a seam.
+                pcm.drain(..pcm.len() - without_lead(&pcm).len());
+                has_begun = !pcm.is_empty();
             }
             let whole = pcm.len() - pcm.len() % block_samples;
             for block in pcm.drain(..whole).as_slice().chunks(block_samples) {
