@@ -41,6 +41,7 @@ use crate::tools::{Desk, Names, ToolDone, ToolRun, ToolSpec, Toolbox};
 
 use answers::{Answer, Asked, Interruption};
 use connections::Connections;
+use losing::GoingOn;
 use tempo::Tempo;
 use texts::Finals;
 use watches::Watch;
@@ -183,8 +184,7 @@ pub struct Conversation {
     deaf_at: Option<SessionTime>,
     /// A connection was replaced for this turn already, because nothing was answered.
     tried_again: bool,
-    /// A reply was cut short by the death of its connection and is to be gone on with.
-    goes_on: bool,
+    going_on: GoingOn,
     /// How fast the voice speaks.
     voice: Tempo,
     /// The result of the last tool, while Nova has not spoken since.
@@ -254,7 +254,7 @@ impl Conversation {
             says_when_it_hears: false,
             deaf_at: None,
             tried_again: false,
-            goes_on: false,
+            going_on: GoingOn::No,
             voice: Tempo::default(),
             last_result: None,
             wants_to_speak: false,

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::losing::GoingOn;
 use super::texts::Pace;
 use super::tools::TOOL_PATIENCE_MAX;
 use super::watches::Watch;
@@ -293,6 +294,7 @@ impl Conversation {
         self.unanswered = None;
         self.last_result = None;
         self.tried_again = false;
+        self.going_on = GoingOn::No;
         if !self.nova_hears {
             self.recent.end_turn();
         }
@@ -453,6 +455,16 @@ impl Conversation {
 
     /// The call cut this reply.
     pub(super) fn drop_answer_of(&mut self, now: SessionTime, generation: Generation) {
+        if self.going_on == GoingOn::Asked(generation)
+            && let Some(live) = &self.connections.live
+        {
+            // What comes is the rest of it.
+            let route = Route::Dropped { since: now, by: DroppedBy::Call };
+            let pace = Pace::of_voice(self.voice, self.setup.settings.output_rate_hz);
+            self.answer = Some(Answer::new(route, live.id, pace));
+            self.unanswered = None;
+        }
+        self.going_on = GoingOn::No;
         if self.answer.as_ref().is_some_and(|answer| answer.generation() == Some(generation)) {
             self.interruption.at = Some(now);
             self.drop_answer(now, DroppedBy::Call);

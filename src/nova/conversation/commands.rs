@@ -118,7 +118,6 @@ impl Conversation {
         }
         self.drop_answer_of(now, generation);
         self.close_reply(generation);
-        self.goes_on = false;
     }
 
     fn handle_played(&mut self, generation: Generation, heard: &Heard) {

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::commands::filled;
-use super::losing::EARLY_DEATH;
+use super::losing::{EARLY_DEATH, GoingOn};
 use super::watches::Watch;
 use super::{Act, Conversation, LineEvent, LineId, Warm, declarations};
 use crate::call::event::{BackendEvent, Usage};
@@ -23,7 +23,6 @@ use crate::nova::event;
 use crate::nova::fault::Fault;
 use crate::nova::history::Speaker;
 use crate::nova::request::{Scribe, Unit};
-use crate::nova::settings::ModelVersion;
 use crate::nova::usage::{Tokens, Totals};
 use crate::time::SessionTime;
 
@@ -179,7 +178,7 @@ impl Conversation {
         let Some(next) = self.connections.next.take_if(|next| next.opened.is_some()) else {
             return;
         };
-        let is_quiet = self.is_quiet() && !self.goes_on;
+        let is_quiet = self.is_quiet() && self.going_on == GoingOn::No;
         if let Some(old) = self.connections.live.take() {
             self.stats.renewals += 1;
             self.leave(now, old);
@@ -258,17 +257,17 @@ impl Conversation {
 
     /// Goes on with what the last connection left: a question, or a reply that broke off.
     fn take_up(&mut self, now: SessionTime) {
-        if self.version == ModelVersion::V1 {
-            self.goes_on = false;
-        }
-        let goes_on = std::mem::take(&mut self.goes_on);
+        let due = std::mem::replace(&mut self.going_on, GoingOn::No);
         let instructions = &self.setup.settings.instructions;
         let again = if let Some(text) = self.unanswered.take() {
             Some(text)
         } else if let Some(result) = self.last_result.take() {
             Some(filled(&instructions.late_result, &result))
+        } else if let GoingOn::Due(generation) = due {
+            self.going_on = GoingOn::Asked(generation);
+            Some(instructions.go_on.clone())
         } else {
-            goes_on.then(|| instructions.go_on.clone())
+            None
         };
         if let Some(text) = again {
             self.texts.push_front((None, text));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::answers::Answer;
 use super::watches::Watch;
 use super::{Act, Conversation, LineId};
-use crate::call::event::BackendEvent;
+use crate::call::event::{BackendEvent, Generation};
 use crate::nova::fault::{self, Fault, Remedy};
 use crate::nova::history::History;
 use crate::nova::settings::ModelVersion;
@@ -18,13 +18,23 @@ const WORKED_AFTER: Duration = Duration::from_secs(3);
 /// While the budget has no place for a renewal, it is tried again so often.
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
+/// Whether a reply that the death of its connection cut short is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GoingOn {
+    No,
+    /// The next connection is to be asked to.
+    Due(Generation),
+    /// It was asked to and has not begun.
+    Asked(Generation),
+}
+
 impl Conversation {
     pub(super) fn handle_ended(&mut self, now: SessionTime, line: LineId, fault: &Fault) {
         self.connections.leaving.retain(|leaving| leaving.id != line);
         if self.connections.finishing == Some(line) {
             self.connections.finishing = None;
             self.break_off(now, line);
-            if self.goes_on {
+            if matches!(self.going_on, GoingOn::Due(_)) {
                 // Whoever goes on must know what was said; the live one was told less.
                 return self.lose(now, fault);
             }
@@ -81,10 +91,12 @@ impl Conversation {
         };
         let so_far = answer.text_so_far();
         self.history.agent_so_far(generation.0, &so_far);
-        self.goes_on = self.version == ModelVersion::V2;
-        if self.goes_on {
+        let has_moved_on =
+            self.turn.is_some() || self.asked.is_some_and(|asked| asked.generation != generation);
+        if self.version == ModelVersion::V2 && !has_moved_on {
+            self.going_on = GoingOn::Due(generation);
             self.timers.arm(Watch::GoOn, now + self.setup.settings.patience.stall);
-        } else {
+        } else if self.asked.is_some_and(|asked| asked.generation == generation) {
             self.finish_asked();
         }
     }

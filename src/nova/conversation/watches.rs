@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Conversation;
 use super::commands::filled;
+use super::losing::GoingOn;
 use crate::nova::fault::{Fault, Silence};
 use crate::nova::settings::ModelVersion;
 use crate::time::SessionTime;
@@ -98,7 +99,7 @@ impl Conversation {
             Watch::Usage => self.tell_usage(),
             Watch::Hold => self.release_held(now),
             Watch::GoOn => {
-                self.goes_on = false;
+                self.going_on = GoingOn::No;
                 self.finish_asked();
             }
         }

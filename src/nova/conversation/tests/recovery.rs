@@ -249,3 +249,39 @@ fn credentials_that_nobody_renews_do_not_make_it_renew_without_end() {
         rig.wait(1_000);
     }
 }
+
+#[test]
+fn a_reply_is_not_gone_on_with_once_the_user_speaks_again() {
+    let mut rig = Rig::open(setup());
+    a_turn(&mut rig, 1, 1, "count");
+    rig.nova(1, &sentence("One two three.", "PARTIAL_TURN"));
+    rig.command(BackendCommand::UserSpeechStarted { turn: turn(2) });
+    rig.speak(500);
+    rig.trace.clear();
+    rig.dies(1);
+    rig.opened(2);
+    assert!(!rig.trace.contains("cut off"), "{}", rig.trace);
+    assert!(rig.trace.contains("2 <- audioInput"), "the user is heard again: {}", rig.trace);
+}
+
+#[test]
+fn what_was_gone_on_with_and_then_cut_does_not_answer_the_next_question() {
+    let mut rig = Rig::open(setup());
+    a_turn(&mut rig, 1, 1, "count");
+    rig.nova(1, &sentence("One two three.", "PARTIAL_TURN"));
+    rig.dies(1);
+    rig.opened(2);
+    assert!(rig.trace.contains("cut off"), "{}", rig.trace);
+    rig.command(BackendCommand::Cancel { generation: reply(1), heard: was_heard("One") });
+    rig.command(BackendCommand::UserSpeechStarted { turn: turn(2) });
+    rig.trace.clear();
+    rig.nova(2, &sentence("Four five six.", "END_TURN"));
+    assert!(!rig.trace.contains("audio"), "{}", rig.trace);
+    rig.nova(2, &[speech_started()]);
+    rig.speak(500);
+    rig.nova(2, &[speech_ended()]);
+    rig.command(BackendCommand::UserTurnEnded { turn: turn(2), generation: reply(2) });
+    rig.nova(2, &heard("and now"));
+    rig.nova(2, &sentence("Now this.", "END_TURN"));
+    assert!(rig.trace.contains("-> audio gen=2 480"), "{}", rig.trace);
+}
