@@ -100,7 +100,7 @@ fn problem(dial: &Dial, fault: &Fault) -> Problem {
         }
         Fault::Transport { message } => Problem::Passing(format!(
             "Nova Sonic cannot be reached at {endpoint}: {message}; check nova_sonic.region and \
-             nova_sonic.endpoint_url, the network, and HTTPS_PROXY"
+             nova_sonic.endpoint_url, the network, and HTTPS_PROXY; a simulator must be started first"
         )),
         Fault::Silent { waited, .. } => Problem::Passing(format!(
             "Nova Sonic at {endpoint} has not answered within {:.1} s; check the network and the \

@@ -112,7 +112,9 @@ pub(super) fn client(
 /// The text of a file of certificate authorities, checked: the SDK panics at what is none.
 fn authorities(path: &Path) -> Result<Vec<u8>, BackendError> {
     let refuse = |error: String| {
-        let error = format!("{error} (nova_sonic.ca_file)");
+        let error = format!(
+            "{error} (nova_sonic.ca_file; the simulator, as in ./run --nova-sim, writes its own)"
+        );
         BackendError::Unreadable { path: path.to_owned(), error }
     };
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;

@@ -49,6 +49,13 @@ fn tools_are_called_by_their_names_with_what_was_said() {
                 json!({ "amount": 250, "to": "transfer 250 money", "urgent": true, "tags": [] }),
             )),
         ),
+        (
+            "Transfer it to Ann.",
+            Some((
+                "transferMoney",
+                json!({ "amount": 1, "to": "ann", "urgent": true, "tags": [] }),
+            )),
+        ),
         ("How is the weather?", Some(("weather", json!({})))),
         ("Get me something", None),
         ("Good evening", None),

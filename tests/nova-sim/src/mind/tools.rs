@@ -159,8 +159,16 @@ fn argument<'a>(
                 .any(|part| parts_of(name).iter().any(|known| known == part));
             match is_number.then(|| numbers.next()).flatten() {
                 Some(number) => Some(Value::from(number)),
-                None => is_required.then(|| Value::from(text)),
+                None => is_required.then(|| Value::from(behind(name, text, words))),
             }
         }
     }
+}
+
+/// What is said behind the argument's name, as in `order seventeen`; all of it, where that is not named.
+fn behind(name: &str, text: &str, words: &[String]) -> String {
+    let named = words.iter().rposition(|word| parts_of(name).contains(word));
+    let rest = named.map(|at| words[at + 1..].join(" ")).filter(|rest| !rest.is_empty());
+    let whole = || text.trim_end_matches(['.', '?', '!', ' ']).to_owned();
+    rest.unwrap_or_else(whole)
 }
