@@ -13,13 +13,8 @@ use tokio::time::{Instant, timeout};
 use crate::MANNERS;
 use crate::figures::{self, Words};
 
-pub(crate) async fn print(is_full: bool) {
-    let seconds = Duration::from_secs;
-    let (length, limit, period) = if is_full {
-        (seconds(3_600), seconds(60), seconds(180))
-    } else {
-        (seconds(60), seconds(15), seconds(25))
-    };
+/// `limit`: how long a connection lives.
+pub(crate) async fn print(length: Duration, limit: Duration, period: Duration) {
     let rule = FaultRule { faults: faults(), when: When::Every { period } };
     let sim = SimSettings { connection_limit: limit, faults: vec![rule], ..SimSettings::tones() };
     let service = Service::start(sim).await;
