@@ -21,7 +21,7 @@ pub mod spec;
 pub mod toolbox;
 pub mod webhook;
 
-pub use desk::{Desk, DeskAct, DeskStats, Outcome, ToolDone, ToolRun};
+pub use desk::{Desk, DeskAct, DeskStats, Outcome, TOOL_PATIENCE, ToolDone, ToolRun};
 pub use names::Names;
 pub use spec::{Builtin, Confirm, Executor, Filler, Job, Secret, ToolSpec, WebhookSettings};
 pub use toolbox::{ToolError, Toolbox};

@@ -13,6 +13,7 @@
 pub mod asr;
 pub mod dialogue;
 mod http;
+mod library;
 pub mod llm;
 mod settings;
 mod talk;
@@ -24,10 +25,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-pub use self::settings::{AsrSettings, BrainSettings, CascadeSettings, TtsSettings};
+pub use self::settings::{
+    AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
+};
 
 use self::asr::AsrStage;
-use self::asr::ears::{Clinic, Recognisers};
+use self::asr::ears::Clinic;
 use self::asr::transcription::Transcription;
 use self::llm::model::Model;
 use self::talk::{Brain, Talk};
@@ -84,9 +87,8 @@ impl Cascade {
         };
         let with_commands = model.is_none();
         let asr = match asr {
-            AsrSettings::PocketSphinx { model, kept, most } => {
-                let numbers = Recognisers { ready_max: kept, busy_max: most };
-                AsrStage::PocketSphinx(Arc::new(Clinic::new(model, with_commands, numbers)?))
+            AsrSettings::PocketSphinx(settings) => {
+                AsrStage::PocketSphinx(Arc::new(Clinic::new(settings, with_commands)?))
             }
             AsrSettings::Transcription(settings) => {
                 AsrStage::Transcription(Arc::new(Transcription::new(settings)?))

@@ -3,7 +3,6 @@
 //! PocketSphinx hears, a small dialogue or a language model answers, flite speaks. Both engines are libraries
 //! that are loaded at run time, so that the program starts without them and can say which one is missing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::BackendError;
@@ -11,7 +10,9 @@ use super::cascade::llm::LlmSettings;
 use super::cascade::tts::Voice;
 use super::cascade::tts::flite::Flite;
 use super::cascade::tts::mouth::without_lead;
-use super::cascade::{AsrSettings, BrainSettings, Cascade, CascadeSettings, TtsSettings};
+use super::cascade::{
+    AsrSettings, BrainSettings, Cascade, CascadeSettings, PocketSphinxSettings, TtsSettings,
+};
 use crate::limits::WIDEBAND_HZ;
 use crate::tools::Toolbox;
 
@@ -22,12 +23,8 @@ pub struct LocalSettings {
     pub voice: Voice,
     /// How fast, relative to the voice's own pace: [`PACE_RANGE`](super::cascade::PACE_RANGE), default 1.0.
     pub pace: f32,
-    /// See [`AsrSettings::PocketSphinx`]. Default: where Debian's package puts it.
-    pub recognition_model: PathBuf,
-    /// See [`AsrSettings::PocketSphinx`].
-    pub recognisers_kept: usize,
-    /// See [`AsrSettings::PocketSphinx`].
-    pub recognisers_max: usize,
+    /// How it hears.
+    pub recognition: PocketSphinxSettings,
     /// See [`BrainSettings::Dialogue`].
     pub time_zone: Option<String>,
     /// Who answers. Default: the small dialogue.
@@ -40,9 +37,7 @@ impl LocalSettings {
         Self {
             voice: Voice::Slt,
             pace: 1.0,
-            recognition_model: PathBuf::from("/usr/share/pocketsphinx/model/en-us"),
-            recognisers_kept: 4,
-            recognisers_max: 32,
+            recognition: PocketSphinxSettings::default(),
             time_zone: None,
             llm: None,
         }
@@ -51,10 +46,9 @@ impl LocalSettings {
 
 impl From<LocalSettings> for CascadeSettings {
     fn from(local: LocalSettings) -> Self {
-        let LocalSettings { voice, pace, recognition_model: model, time_zone, llm, .. } = local;
-        let (kept, most) = (local.recognisers_kept, local.recognisers_max);
+        let LocalSettings { voice, pace, recognition, time_zone, llm } = local;
         Self {
-            asr: AsrSettings::PocketSphinx { model, kept, most },
+            asr: AsrSettings::PocketSphinx(recognition),
             brain: llm.map_or(BrainSettings::Dialogue { time_zone }, BrainSettings::Llm),
             tts: TtsSettings::Flite(voice),
             pace,

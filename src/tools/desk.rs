@@ -27,8 +27,9 @@ use crate::limits::{
 };
 use crate::time::SessionTime;
 
-/// A use without a filler that took longer than this is a late one: the conversation has gone on.
-const LATE_AFTER: Duration = Duration::from_secs(4);
+/// So long a reply waits that has nothing but tools to wait for; then it is closed and the conversation
+/// goes on. A use without a filler that took longer is a late one: what the model says of it is a reply of its own.
+pub const TOOL_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The tool uses of one call.
 ///
@@ -212,7 +213,7 @@ impl Desk {
             worker,
             deadline: now + spec.timeout,
             filler_at: filler.map(|filler| now + filler.after),
-            late_at: now + filler.map_or(LATE_AFTER, |filler| filler.after),
+            late_at: now + filler.map_or(TOOL_PATIENCE, |filler| filler.after),
         });
         self.acts.push_back(act);
     }

@@ -47,20 +47,26 @@ impl AsrStage {
 ///
 /// Nothing here waits: what is asked is answered by reports, in order.
 pub(super) trait Asr: Send {
-    /// A turn began.
-    fn start(&mut self, turn: TurnId) -> Result<(), Overrun>;
+    /// Something other than audio.
+    fn ask(&mut self, ask: Ask) -> Result<(), Overrun>;
 
     /// Some of the turn's audio. Dropped and counted if the recogniser is far behind.
     fn hear(&mut self, frame: PcmFrame);
+}
 
+/// What a recogniser is told.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// A turn began.
+    Start(TurnId),
+    /// Some of its audio.
+    Frame(Box<PcmFrame>),
     /// The turn may be over; [`AsrReport::Likely`] follows, and the turn goes on.
-    fn peek(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun>;
-
-    /// The turn is over; [`AsrReport::Final`] follows.
-    fn end(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun>;
-
+    Peek { turn: TurnId, generation: Generation },
+    /// The turn is over; [`AsrReport::Final`] or [`AsrReport::Missed`] follows.
+    End { turn: TurnId, generation: Generation },
     /// The turn was none.
-    fn forget(&mut self) -> Result<(), Overrun>;
+    Forget,
 }
 
 /// So much waits for the recogniser that no more can be asked.

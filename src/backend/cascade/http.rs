@@ -28,16 +28,31 @@ pub(super) fn endpoint(what: &str, base: &str, path: &str) -> Result<Url, Backen
     })
 }
 
-/// A whole body of text. The error says what is wrong with it, and follows the server's name.
-pub(super) async fn whole(response: Response, bytes_max: usize) -> Result<String, String> {
+/// Why a body is not text that can be looked at. The texts follow the name of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BodyError {
+    #[error("hung up before the end of its answer")]
+    Broken,
+    #[error("answered with more than {0} bytes")]
+    TooLarge(usize),
+    #[error("answered with text that is no UTF-8")]
+    NotText,
+}
+
+/// A whole body of text.
+pub(super) async fn whole(response: Response, bytes_max: usize) -> Result<String, BodyError> {
     let mut body = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
-        let broken = |_| "hung up before the end of its answer".to_owned();
-        body.extend_from_slice(&chunk.map_err(broken)?);
+        body.extend_from_slice(&chunk.map_err(|_| BodyError::Broken)?);
         if body.len() > bytes_max {
-            return Err(format!("answered with more than {bytes_max} bytes"));
+            return Err(BodyError::TooLarge(bytes_max));
         }
     }
-    String::from_utf8(body).map_err(|_| "answered with text that is no UTF-8".to_owned())
+    String::from_utf8(body).map_err(|_| BodyError::NotText)
+}
+
+/// What a server's error says behind its status: `: busy`, or nothing.
+pub(super) fn detail(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }

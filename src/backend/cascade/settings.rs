@@ -21,7 +21,7 @@ pub struct CascadeSettings {
 impl fmt::Display for CascadeSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.asr {
-            AsrSettings::PocketSphinx { .. } => write!(formatter, "PocketSphinx hears, ")?,
+            AsrSettings::PocketSphinx(_) => write!(formatter, "PocketSphinx hears, ")?,
             AsrSettings::Transcription(asr) => {
                 write!(formatter, "{} at {} hears, ", asr.model, asr.url)?;
             }
@@ -43,25 +43,28 @@ impl fmt::Display for CascadeSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub enum AsrSettings {
     /// PocketSphinx, on this machine: English.
-    PocketSphinx {
-        /// The folder of its English model: holds `en-us/`, `en-us.lm.bin` and `cmudict-en-us.dict`.
-        model: PathBuf,
-        /// Recognisers kept ready for the next calls, about 110 MB each; a call that finds none waits half a
-        /// second for its own. 1 to 64, default 4.
-        kept: usize,
-        /// Recognisers in use at once; a call beyond them is told that all are busy and ends. It bounds the
-        /// memory that calls can take. 1 to 1 000, default 32.
-        most: usize,
-    },
+    PocketSphinx(PocketSphinxSettings),
     /// An OpenAI-compatible transcription endpoint, such as a Whisper server.
     Transcription(TranscriptionSettings),
 }
 
-impl AsrSettings {
-    /// PocketSphinx where Debian's packages put its model.
-    pub fn pocketsphinx() -> Self {
-        let model = PathBuf::from("/usr/share/pocketsphinx/model/en-us");
-        Self::PocketSphinx { model, kept: 4, most: 32 }
+/// How PocketSphinx recognises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PocketSphinxSettings {
+    /// The folder of its English model: holds `en-us/`, `en-us.lm.bin` and `cmudict-en-us.dict`. Default:
+    /// where Debian's package puts it.
+    pub model: PathBuf,
+    /// Recognisers kept ready for the next calls, about 110 MB each; a call that finds none waits half a
+    /// second for its own. 1 to 64, default 4.
+    pub kept: usize,
+    /// Recognisers in use at once; a call beyond them is told that all are busy and ends. It bounds the
+    /// memory that calls can take. 1 to 1 000, default 32.
+    pub most: usize,
+}
+
+impl Default for PocketSphinxSettings {
+    fn default() -> Self {
+        Self { model: PathBuf::from("/usr/share/pocketsphinx/model/en-us"), kept: 4, most: 32 }
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) use self::brain::{Brain, BrainParts};
 use self::calls::Late;
 use self::reply::{Ending, Made, Reply, Source};
 use super::PACE_RANGE;
-use super::asr::{Asr, AsrReport};
+use super::asr::{Ask, Asr, AsrReport};
 use super::dialogue::Answer;
 use super::llm::model::ModelReport;
 use super::tts::{Tts, TtsReport};
@@ -114,8 +114,8 @@ impl Talk {
             BackendCommand::Greet { generation } => {
                 let answer = match &mut self.brain {
                     Brain::Dialogue { dialogue, .. } => dialogue.greet(),
-                    Brain::Model { greeting, .. } => {
-                        let text = greeting.clone().unwrap_or_default();
+                    Brain::Model(brain) => {
+                        let text = brain.greeting.clone().unwrap_or_default();
                         Answer { text, hang_up: false }
                     }
                 };
@@ -130,17 +130,17 @@ impl Talk {
                         self.begin(generation);
                         self.say(answer);
                     }
-                    Brain::Model { .. } => self.speak_of_results(generation),
+                    Brain::Model(_) => self.speak_of_results(generation),
                 }
                 Ok(())
             }
             BackendCommand::UserSpeechStarted { turn } => {
                 self.listening = Some((turn, COMPLETENESS_UNKNOWN));
-                self.asr.start(turn)
+                self.asr.ask(Ask::Start(turn))
             }
             BackendCommand::Speculate { turn, generation } => {
                 self.speculate(turn, generation);
-                self.asr.peek(turn, generation)
+                self.asr.ask(Ask::Peek { turn, generation })
             }
             BackendCommand::Withdraw { generation, .. } => {
                 self.withdraw(generation);
@@ -151,7 +151,7 @@ impl Talk {
                 self.listening = None;
                 self.reply = Some(self.new_reply(generation));
                 self.turns_awaited += 1;
-                self.asr.end(turn, generation)
+                self.asr.ask(Ask::End { turn, generation })
             }
             BackendCommand::UserText { generation, text, .. } => {
                 self.ahead = None;
@@ -163,7 +163,7 @@ impl Talk {
             BackendCommand::UserTurnDismissed { turn } => {
                 self.listening.take_if(|(listening, _)| *listening == turn);
                 self.ahead = None;
-                self.asr.forget()
+                self.asr.ask(Ask::Forget)
             }
             BackendCommand::Cancel { generation, heard } => {
                 self.reply.take_if(|reply| reply.generation == generation);
@@ -187,8 +187,8 @@ impl Talk {
                 Ok(())
             }
             BackendCommand::ToolResult { call_id, result } => {
-                if let Brain::Model { hands, .. } = &mut self.brain {
-                    hands.client_answered(now, &call_id, &result);
+                if let Brain::Model(brain) = &mut self.brain {
+                    brain.hands.client_answered(now, &call_id, &result);
                 }
                 self.follow_tools(now);
                 Ok(())
@@ -317,7 +317,7 @@ impl Talk {
     fn was_heard(&mut self, generation: Generation, heard: Heard) {
         match &mut self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.handle_heard(heard),
-            Brain::Model { context, .. } => context.was_heard(generation, &heard.text),
+            Brain::Model(brain) => brain.context.was_heard(generation, &heard.text),
         }
     }
 
@@ -440,7 +440,7 @@ impl Machine for Talk {
         }
         match &self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.poll_timeout(),
-            Brain::Model { .. } => self.tools_due(),
+            Brain::Model(_) => self.tools_due(),
         }
     }
 

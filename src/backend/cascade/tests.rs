@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::asr::ears::Ears;
-use super::asr::{Asr, AsrReport};
+use super::asr::{Ask, Asr, AsrReport};
 use super::llm::LlmSettings;
 use super::tts::Voice;
 use tokio::net::TcpListener;
@@ -116,9 +116,10 @@ impl Listener {
     async fn hear(&mut self, pcm: &[i16]) -> String {
         let frames = frames(pcm);
         assert!(frames.len() < RECOGNISER_QUEUE_MAX - 2, "the queue holds the phrase");
-        self.ears.start(TurnId(1)).expect("the queue is empty");
+        self.ears.ask(Ask::Start(TurnId(1))).expect("the queue is empty");
         frames.into_iter().for_each(|frame| self.ears.hear(frame));
-        self.ears.end(TurnId(1), Generation(1)).expect("there is room");
+        let (turn, generation) = (TurnId(1), Generation(1));
+        self.ears.ask(Ask::End { turn, generation }).expect("there is room");
         loop {
             match within(self.reports.recv()).await.expect("the thread lives") {
                 AsrReport::Final { text, .. } => return text,
@@ -395,8 +396,8 @@ fn what_is_missing_is_named_with_what_gets_it() {
             .to_string()
     };
     let rows = [
-        (settings(|it| it.recognition_model = "/nowhere".into()), "/nowhere/en-us/mdef"),
-        (settings(|it| it.recognition_model = "/nowhere".into()), "apt-get install pocketsphinx"),
+        (settings(|it| it.recognition.model = "/nowhere".into()), "/nowhere/en-us/mdef"),
+        (settings(|it| it.recognition.model = "/nowhere".into()), "apt-get install pocketsphinx"),
         (settings(|it| it.pace = 9.0), "pace: expected 0.5 to 2, received 9"),
         (
             settings(|it| it.time_zone = Some("Mars/Olympus".to_owned())),
@@ -414,7 +415,8 @@ fn what_is_missing_is_named_with_what_gets_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_beyond_the_recognisers_is_told_so() {
-    let settings = LocalSettings { recognisers_max: 1, ..LocalSettings::standard() };
+    let mut settings = LocalSettings::standard();
+    settings.recognition.most = 1;
     let local =
         crate::backend::local::local(settings, Arc::default()).expect("the engines are installed");
     let mut first = local.open(context()).expect("there is room");

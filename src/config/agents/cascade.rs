@@ -10,7 +10,7 @@ use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
 use crate::backend::cascade::{
-    AsrSettings, BrainSettings, CascadeSettings, PACE_RANGE, TtsSettings,
+    AsrSettings, BrainSettings, CascadeSettings, PACE_RANGE, PocketSphinxSettings, TtsSettings,
 };
 use crate::backend::local::LocalSettings;
 use crate::yaml::Fields;
@@ -63,18 +63,14 @@ fn asr(
         "answer_timeout_ms",
     ];
     let known = [&["kind"][..], &OF_POCKETSPHINX, &OF_TRANSCRIPTION].concat();
-    let Some(mut fields) = fields.fields("asr", &known) else { return AsrSettings::pocketsphinx() };
+    let Some(mut fields) = fields.fields("asr", &known) else {
+        return AsrSettings::PocketSphinx(PocketSphinxSettings::default());
+    };
     let kinds = [("pocketsphinx", Kind::PocketSphinx), ("transcription", Kind::Transcription)];
     match fields.choice("kind", &kinds, Kind::PocketSphinx) {
         Kind::PocketSphinx => {
             refuse(&mut fields, &OF_TRANSCRIPTION, "pocketsphinx");
-            let mut local = LocalSettings::standard();
-            recognisers(&mut fields, folder, &mut local);
-            AsrSettings::PocketSphinx {
-                model: local.recognition_model,
-                kept: local.recognisers_kept,
-                most: local.recognisers_max,
-            }
+            AsrSettings::PocketSphinx(recognisers(&mut fields, folder))
         }
         Kind::Transcription => {
             refuse(&mut fields, &OF_POCKETSPHINX, "transcription");
@@ -171,20 +167,22 @@ pub(super) fn local(
     let Some(mut local) = fields.fields("local", &known) else { return settings };
     settings.voice = local.choice("voice", &Voice::NAMES, settings.voice);
     settings.pace = local.f32_in("pace", PACE_RANGE, settings.pace);
-    recognisers(&mut local, folder, &mut settings);
+    settings.recognition = recognisers(&mut local, folder);
     settings.time_zone = local.string("time_zone");
     settings.llm = llm(&mut local, environment);
     settings
 }
 
-fn recognisers(fields: &mut Fields<'_, '_>, folder: Option<&Path>, settings: &mut LocalSettings) {
+fn recognisers(fields: &mut Fields<'_, '_>, folder: Option<&Path>) -> PocketSphinxSettings {
+    let mut settings = PocketSphinxSettings::default();
     if let Some(model) = fields.string("recognition_model") {
-        settings.recognition_model = resolve(folder, &model);
+        settings.model = resolve(folder, &model);
     }
-    let kept = fields.u32_in("recognisers_kept", 1..=64, settings.recognisers_kept as u32);
-    settings.recognisers_kept = kept as usize;
-    let most = fields.u32_in("recognisers_max", 1..=1_000, settings.recognisers_max as u32);
-    settings.recognisers_max = most as usize;
+    let kept = fields.u32_in("recognisers_kept", 1..=64, settings.kept as u32);
+    settings.kept = kept as usize;
+    let most = fields.u32_in("recognisers_max", 1..=1_000, settings.most as u32);
+    settings.most = most as usize;
+    settings
 }
 
 fn llm(fields: &mut Fields<'_, '_>, environment: &Environment) -> Option<LlmSettings> {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::losing::GoingOn;
 use super::texts::Pace;
-use super::tools::TOOL_PATIENCE_MAX;
 use super::watches::Watch;
 use super::{Conversation, LineId, Made};
 use crate::call::event::{BackendEvent, Generation};
@@ -18,6 +17,7 @@ use crate::nova::contents::Said;
 use crate::nova::event::Stop;
 use crate::nova::settings::ModelVersion;
 use crate::time::SessionTime;
+use crate::tools::TOOL_PATIENCE;
 
 /// After an interruption that Nova reported, a new sentence this much later belongs to the next answer, even
 /// if nothing else said so.
@@ -313,6 +313,10 @@ impl Conversation {
                 Route::Waiting(VecDeque::new())
             }
         };
+        self.new_answer(route, line);
+    }
+
+    fn new_answer(&mut self, route: Route, line: LineId) {
         let pace = Pace::of_voice(self.voice, self.setup.settings.output_rate_hz);
         self.answer = Some(Answer::new(route, line, pace));
     }
@@ -456,12 +460,10 @@ impl Conversation {
     /// The call cut this reply.
     pub(super) fn drop_answer_of(&mut self, now: SessionTime, generation: Generation) {
         if self.going_on == GoingOn::Asked(generation)
-            && let Some(live) = &self.connections.live
+            && let Some(line) = self.connections.live.as_ref().map(|live| live.id)
         {
             // What comes is the rest of it.
-            let route = Route::Dropped { since: now, by: DroppedBy::Call };
-            let pace = Pace::of_voice(self.voice, self.setup.settings.output_rate_hz);
-            self.answer = Some(Answer::new(route, live.id, pace));
+            self.new_answer(Route::Dropped { since: now, by: DroppedBy::Call }, line);
             self.unanswered = None;
         }
         self.going_on = GoingOn::No;
@@ -491,6 +493,6 @@ impl Conversation {
 
     /// How long a reply waits for a tool before the call is told that it has nothing yet.
     pub(super) fn tool_patience(&self) -> Duration {
-        TOOL_PATIENCE_MAX.min(self.setup.reply_timeout / 2)
+        TOOL_PATIENCE.min(self.setup.reply_timeout / 2)
     }
 }

@@ -90,8 +90,14 @@ impl Connections {
 
     /// The answer that this one makes was cut.
     pub(super) fn cut(&mut self, line: LineId) {
-        let all = self.live.iter_mut().chain(&mut self.leaving);
-        all.filter(|it| it.id == line).for_each(|it| it.contents.cut());
+        if let Some(line) = self.line(line) {
+            line.contents.cut();
+        }
+    }
+
+    /// One of those that are read.
+    fn line(&mut self, id: LineId) -> Option<&mut Line> {
+        self.live.iter_mut().chain(&mut self.leaving).find(|line| line.id == id)
     }
 
     /// From 0 to 1 (SplitMix64: enough to spread connections in time).
@@ -347,14 +353,8 @@ impl Conversation {
         };
         let connections = &mut self.connections;
         let is_live = connections.live.as_ref().is_some_and(|live| live.id == line);
-        let contents = match &mut connections.live {
-            Some(live) if is_live => &mut live.contents,
-            _ => match connections.leaving.iter_mut().find(|leaving| leaving.id == line) {
-                Some(leaving) => &mut leaving.contents,
-                None => return,
-            },
-        };
-        let said = contents.step(event);
+        let Some(read) = connections.line(line) else { return };
+        let said = read.contents.step(event);
         for said in said {
             match said {
                 Said::Usage(totals) => self.handle_usage(now, line, totals),

@@ -1,7 +1,5 @@
 //! Between the model and the tools that it calls.
 
-use std::time::Duration;
-
 use super::commands::filled;
 use super::watches::Watch;
 use super::{Act, Conversation, LineId};
@@ -9,10 +7,6 @@ use crate::call::event::BackendEvent;
 use crate::nova::settings::ModelVersion;
 use crate::time::SessionTime;
 use crate::tools::DeskAct;
-
-/// A reply that has nothing but a tool to wait for is closed after so long, so that the conversation goes
-/// on. What the model says once the tool has answered is a reply of its own.
-pub(super) const TOOL_PATIENCE_MAX: Duration = Duration::from_secs(4);
 
 impl Conversation {
     pub(super) fn tool_use(

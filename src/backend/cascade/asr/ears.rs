@@ -4,7 +4,6 @@
 //! of the thread's time at most goes by for a second of audio, and the end takes some 50 ms.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +13,11 @@ use tokio::sync::mpsc;
 
 use super::phones::{BELIEVED, likeness};
 use super::pocketsphinx::{PocketSphinx, Recogniser, RecogniserFailed, Vocabulary};
-use super::{Asr, AsrReport, Overrun};
+use super::{Ask, Asr, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
-use crate::call::event::{Generation, TurnId};
+use crate::backend::cascade::PocketSphinxSettings;
+use crate::call::event::TurnId;
 use crate::limits::{RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, UTTERANCE_FRAMES_MAX};
 
 /// What the dialogue understands.
@@ -32,20 +32,10 @@ const FRAMES_PER_PARTIAL: usize = 12;
 #[derive(Debug)]
 pub(in crate::backend) struct Clinic {
     engine: Arc<PocketSphinx>,
-    model_dir: PathBuf,
+    settings: PocketSphinxSettings,
     with_commands: bool,
     ready: Mutex<Vec<Pair>>,
-    numbers: Recognisers,
     busy: AtomicUsize,
-}
-
-/// How many recognisers there may be.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::backend) struct Recognisers {
-    /// Kept ready for the next calls.
-    pub(in crate::backend) ready_max: usize,
-    /// In use at once.
-    pub(in crate::backend) busy_max: usize,
 }
 
 /// One of the places for recognisers in use; dropping it frees the place.
@@ -65,16 +55,6 @@ struct Pair {
     commands: Option<Recogniser>,
 }
 
-/// What the thread is asked.
-#[derive(Debug)]
-enum Ask {
-    Start(TurnId),
-    Frame(Box<PcmFrame>),
-    Peek { turn: TurnId, generation: Generation },
-    End { turn: TurnId, generation: Generation },
-    Forget,
-}
-
 /// A call's handle on its recognisers. Dropping it ends the thread.
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Ears {
@@ -87,26 +67,25 @@ impl Clinic {
     /// Sets up the first recognisers, so that what is missing is known at start and the first call
     /// need not wait.
     pub(in crate::backend) fn new(
-        model_dir: PathBuf,
+        settings: PocketSphinxSettings,
         with_commands: bool,
-        numbers: Recognisers,
     ) -> Result<Self, BackendError> {
         let engine = PocketSphinx::load()?;
         let ready = Mutex::new(Vec::new());
         let busy = AtomicUsize::new(0);
-        let clinic = Self { engine, model_dir, with_commands, ready, numbers, busy };
+        let clinic = Self { engine, settings, with_commands, ready, busy };
         let first = clinic.set_up()?;
         clinic.ready().push(first);
         Ok(clinic)
     }
 
     fn set_up(&self) -> Result<Pair, BackendError> {
-        let free = self.engine.recogniser(&self.model_dir, &Vocabulary::Free)?;
+        let free = self.engine.recogniser(&self.settings.model, &Vocabulary::Free)?;
         let commands = match self.with_commands {
             true => {
                 let vocabulary =
                     Vocabulary::Grammar { jsgf: COMMANDS.to_owned(), words: words_of(&free)? };
-                Some(self.engine.recogniser(&self.model_dir, &vocabulary)?)
+                Some(self.engine.recogniser(&self.settings.model, &vocabulary)?)
             }
             false => None,
         };
@@ -114,7 +93,7 @@ impl Clinic {
     }
 
     fn admit(&self) -> Result<Place<'_>, BackendError> {
-        let busy_max = self.numbers.busy_max;
+        let busy_max = self.settings.most;
         let next = |busy: usize| (busy < busy_max).then_some(busy + 1);
         match self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
             Ok(_) => Ok(Place(&self.busy)),
@@ -133,11 +112,11 @@ impl Clinic {
 
     /// Makes one for the next call, unless there are enough. A failure will be that call's.
     fn replenish(&self) {
-        if self.ready().len() < self.numbers.ready_max
+        if self.ready().len() < self.settings.kept
             && let Ok(pair) = self.set_up()
         {
             let mut ready = self.ready();
-            if ready.len() < self.numbers.ready_max {
+            if ready.len() < self.settings.kept {
                 ready.push(pair);
             }
         }
@@ -165,33 +144,17 @@ impl Ears {
         }
         (Self { asks, frames_dropped: 0 }, reported)
     }
-
-    fn ask(&self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
 }
 
 impl Asr for Ears {
-    fn start(&mut self, turn: TurnId) -> Result<(), Overrun> {
-        self.ask(Ask::Start(turn))
+    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
+        self.asks.try_send(ask).map_err(|_| Overrun)
     }
 
     fn hear(&mut self, frame: PcmFrame) {
         if let Err(TrySendError::Full(_)) = self.asks.try_send(Ask::Frame(Box::new(frame))) {
             self.frames_dropped += 1;
         }
-    }
-
-    fn peek(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
-        self.ask(Ask::Peek { turn, generation })
-    }
-
-    fn end(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
-        self.ask(Ask::End { turn, generation })
-    }
-
-    fn forget(&mut self) -> Result<(), Overrun> {
-        self.ask(Ask::Forget)
     }
 }
 

@@ -11,9 +11,12 @@ use std::sync::Arc;
 use libloading::Library;
 
 use crate::backend::BackendError;
+use crate::backend::cascade::library::Package;
 
-const LIBRARY_REMEDY: &str =
-    "`./run --setup` installs it, or: apt-get install pocketsphinx pocketsphinx-en-us";
+const PACKAGE: Package = Package {
+    name: "speech recognition",
+    remedy: "`./run --setup` installs it, or: apt-get install pocketsphinx pocketsphinx-en-us",
+};
 
 type Decoder = c_void;
 type Config = c_void;
@@ -74,27 +77,29 @@ pub(super) struct RecogniserFailed;
 impl PocketSphinx {
     /// Loads the library and silences its log, which would hold what users say.
     pub(super) fn load() -> Result<Arc<Self>, BackendError> {
-        let base = open("libsphinxbase.so.3")?;
-        let library = open("libpocketsphinx.so.3")?;
+        // SAFETY: their initialisers have no effects.
+        let (base, library) =
+            unsafe { (PACKAGE.open("libsphinxbase.so.3")?, PACKAGE.open("libpocketsphinx.so.3")?) };
         // SAFETY: the types are those of the 5prealpha headers, and the soname pins its interface.
         unsafe {
-            let set_log: unsafe extern "C" fn(*mut c_void) = symbol(&base, "err_set_logfp")?;
+            let set_log: unsafe extern "C" fn(*mut c_void) =
+                PACKAGE.symbol(&base, "err_set_logfp")?;
             set_log(ptr::null_mut());
             Ok(Arc::new(Self {
-                args: symbol(&library, "ps_args")?,
-                init: symbol(&library, "ps_init")?,
-                free: symbol(&library, "ps_free")?,
-                start_utt: symbol(&library, "ps_start_utt")?,
-                process_raw: symbol(&library, "ps_process_raw")?,
-                end_utt: symbol(&library, "ps_end_utt")?,
-                get_hyp: symbol(&library, "ps_get_hyp")?,
-                add_word: symbol(&library, "ps_add_word")?,
-                set_jsgf: symbol(&library, "ps_set_jsgf_string")?,
-                set_search: symbol(&library, "ps_set_search")?,
-                lookup_word: symbol(&library, "ps_lookup_word")?,
-                parse_config: symbol(&base, "cmd_ln_parse_r")?,
-                free_config: symbol(&base, "cmd_ln_free_r")?,
-                free_memory: symbol(&base, "ckd_free")?,
+                args: PACKAGE.symbol(&library, "ps_args")?,
+                init: PACKAGE.symbol(&library, "ps_init")?,
+                free: PACKAGE.symbol(&library, "ps_free")?,
+                start_utt: PACKAGE.symbol(&library, "ps_start_utt")?,
+                process_raw: PACKAGE.symbol(&library, "ps_process_raw")?,
+                end_utt: PACKAGE.symbol(&library, "ps_end_utt")?,
+                get_hyp: PACKAGE.symbol(&library, "ps_get_hyp")?,
+                add_word: PACKAGE.symbol(&library, "ps_add_word")?,
+                set_jsgf: PACKAGE.symbol(&library, "ps_set_jsgf_string")?,
+                set_search: PACKAGE.symbol(&library, "ps_set_search")?,
+                lookup_word: PACKAGE.symbol(&library, "ps_lookup_word")?,
+                parse_config: PACKAGE.symbol(&base, "cmd_ln_parse_r")?,
+                free_config: PACKAGE.symbol(&base, "cmd_ln_free_r")?,
+                free_memory: PACKAGE.symbol(&base, "ckd_free")?,
                 _libraries: [library, base],
             }))
         }
@@ -117,7 +122,7 @@ impl PocketSphinx {
         let looked_at = [acoustic.join("mdef"), acoustic.join("means")];
         for path in looked_at.iter().chain(files.iter().skip(1).map(|(_, path)| path)) {
             std::fs::File::open(path).map_err(|error| {
-                missing(&format!("model file {}", path.display()), error.to_string())
+                PACKAGE.missing(&format!("model file {}", path.display()), error.to_string())
             })?;
         }
         let mut arguments = vec![c"antiphon".to_owned()];
@@ -128,7 +133,7 @@ impl PocketSphinx {
         let decoder = self.decoder(&arguments);
         if decoder.is_null() {
             let what = format!("model in {}", model_dir.display());
-            return Err(missing(&what, "it does not load".to_owned()));
+            return Err(PACKAGE.missing(&what, "it does not load".to_owned()));
         }
         let recogniser = Recogniser { engine: Arc::clone(self), decoder, _arguments: arguments };
         if let Vocabulary::Grammar { jsgf, words } = vocabulary {
@@ -159,7 +164,7 @@ impl PocketSphinx {
 
 impl Recogniser {
     fn restrict(&self, jsgf: &str, words: &[(String, String)]) -> Result<(), BackendError> {
-        let refused = |what: &str| missing(what, "it is refused".to_owned());
+        let refused = |what: &str| PACKAGE.missing(what, "it is refused".to_owned());
         let library = &self.engine;
         let (name, jsgf) = (c"commands", c_string(jsgf.as_bytes())?);
         for (word, phones) in words {
@@ -253,24 +258,5 @@ fn succeeded(result: c_int) -> Result<(), RecogniserFailed> {
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, BackendError> {
-    CString::new(bytes).map_err(|error| missing("model path", error.to_string()))
-}
-
-fn open(name: &str) -> Result<Library, BackendError> {
-    // SAFETY: loading runs the library's initialisers; these have none with effects.
-    unsafe { Library::new(name) }.map_err(|error| missing(name, error.to_string()))
-}
-
-/// # Safety
-/// `T` is the symbol's type.
-unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T, BackendError> {
-    // SAFETY: as promised by the caller.
-    unsafe { library.get::<T>(name) }
-        .map(|symbol| *symbol)
-        .map_err(|error| missing(name, error.to_string()))
-}
-
-fn missing(what: &str, reason: String) -> BackendError {
-    let what = format!("speech recognition ({what})");
-    BackendError::Missing { what, reason, remedy: LIBRARY_REMEDY }
+    CString::new(bytes).map_err(|error| PACKAGE.missing("model path", error.to_string()))
 }

@@ -10,7 +10,8 @@ use crate::backend::BackendError;
 pub struct Transcriber(Recogniser);
 
 /// Sets up a recogniser with PocketSphinx's English model in `model_dir` (see
-/// [`LocalSettings::recognition_model`](super::LocalSettings)). Takes about half a second.
+/// [`PocketSphinxSettings::model`](crate::backend::cascade::PocketSphinxSettings::model)). Takes about half
+/// a second.
 pub fn transcriber(model_dir: &Path) -> Result<Transcriber, BackendError> {
     let engine = PocketSphinx::load()?;
     engine.recogniser(model_dir, &Vocabulary::Free).map(Transcriber)

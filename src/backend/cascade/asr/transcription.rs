@@ -19,12 +19,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use self::turn::{Asked, Turn, TurnAct};
-use super::{Asr, AsrReport, Overrun};
+use super::{Ask, Asr, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
 use crate::backend::cascade::http;
 use crate::backend::wav;
-use crate::call::event::{Generation, TurnId};
 use crate::cascade::chat::read_error;
 use crate::limits::{
     RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ,
@@ -117,7 +116,8 @@ impl Transcription {
         let answer = timeout(patience, async {
             let response = request.send().await.map_err(|_| "cannot be reached".to_owned())?;
             let status = response.status();
-            let body = http::whole(response, TRANSCRIPT_BYTES_MAX).await?;
+            let body = http::whole(response, TRANSCRIPT_BYTES_MAX).await;
+            let body = body.map_err(|error| error.to_string())?;
             if !status.is_success() {
                 let message = read_error(&body);
                 return Err(format!("answered {}: {message}", status.as_u16()));
@@ -140,16 +140,6 @@ fn text_in(body: &str) -> Option<String> {
     }
 }
 
-/// What the task is asked.
-#[derive(Debug)]
-enum Ask {
-    Start(TurnId),
-    Frame(Box<PcmFrame>),
-    Peek { turn: TurnId, generation: Generation },
-    End { turn: TurnId, generation: Generation },
-    Forget,
-}
-
 /// A call's handle on the endpoint. Dropping it ends its requests.
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Listener {
@@ -166,32 +156,16 @@ impl Listener {
         tokio::spawn(listen(endpoint, asked, reports));
         (Self { asks }, reported)
     }
-
-    fn ask(&self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
 }
 
 impl Asr for Listener {
-    fn start(&mut self, turn: TurnId) -> Result<(), Overrun> {
-        self.ask(Ask::Start(turn))
+    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
+        self.asks.try_send(ask).map_err(|_| Overrun)
     }
 
     fn hear(&mut self, frame: PcmFrame) {
         // The task only appends it: a queue that is full has lost its task.
         let _lost = self.ask(Ask::Frame(Box::new(frame)));
-    }
-
-    fn peek(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
-        self.ask(Ask::Peek { turn, generation })
-    }
-
-    fn end(&mut self, turn: TurnId, generation: Generation) -> Result<(), Overrun> {
-        self.ask(Ask::End { turn, generation })
-    }
-
-    fn forget(&mut self) -> Result<(), Overrun> {
-        self.ask(Ask::Forget)
     }
 }
 
@@ -211,11 +185,7 @@ async fn listen(
         tokio::select! {
             ask = asked.recv() => match ask {
                 None => return,
-                Some(Ask::Start(id)) => turn.handle_start(id),
-                Some(Ask::Frame(frame)) => turn.handle_frame(&frame),
-                Some(Ask::Peek { turn: id, generation }) => turn.handle_peek(id, generation),
-                Some(Ask::End { turn: id, generation }) => turn.handle_end(id, generation),
-                Some(Ask::Forget) => turn.handle_forget(),
+                Some(ask) => turn.handle(ask),
             },
             Some(answered) = requests.join_next() => {
                 // One that was aborted has nothing to say.

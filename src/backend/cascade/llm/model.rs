@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::backend::BackendError;
-use crate::backend::cascade::http;
+use crate::backend::cascade::http::{self, BodyError, detail};
 use crate::call::event::Generation;
 use crate::cascade::chat::{
     ChatEvent, ChatSettings, RefusedCall, ToolCalls, ToolDeclaration, read_error, read_event,
@@ -100,8 +100,14 @@ pub(in crate::backend) enum ModelError {
     Oversized,
 }
 
-fn detail(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!(": {message}") }
+impl From<BodyError> for ModelError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Broken => Self::Broken,
+            BodyError::TooLarge(_) => Self::Oversized,
+            BodyError::NotText => Self::Malformed,
+        }
+    }
 }
 
 /// A model that can be asked.
@@ -196,15 +202,18 @@ impl Answer<'_> {
     ) -> Result<(), ModelError> {
         if !response.status().is_success() {
             let status = response.status().as_u16();
-            let body = timeout(stall, whole(response)).await.ok().and_then(Result::ok);
+            let body = timeout(stall, http::whole(response, MODEL_EVENT_BYTES_MAX))
+                .await
+                .ok()
+                .and_then(Result::ok);
             let message = body.map(|body| read_error(&body)).unwrap_or_default();
             return Err(ModelError::Refused { status, message });
         }
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if kind.is_some_and(|kind| kind.starts_with("application/json")) {
             // It did not stream although it was asked to.
-            let body =
-                timeout(first, whole(response)).await.map_err(|_| ModelError::Slow(first))??;
+            let body = timeout(first, http::whole(response, MODEL_EVENT_BYTES_MAX)).await;
+            let body = body.map_err(|_| ModelError::Slow(first))??;
             return self.take(&body).await.map(|_| ());
         }
         self.read_events(response, first, stall).await
@@ -264,19 +273,6 @@ enum Taken {
     Something,
     Nothing,
     End,
-}
-
-/// A whole body, bounded.
-async fn whole(response: Response) -> Result<String, ModelError> {
-    let mut body = Vec::new();
-    let mut chunks = response.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk.map_err(|_| ModelError::Broken)?);
-        if body.len() > MODEL_EVENT_BYTES_MAX {
-            return Err(ModelError::Oversized);
-        }
-    }
-    String::from_utf8(body).map_err(|_| ModelError::Malformed)
 }
 
 /// The body's bytes, broken off once a single event grows beyond its limit.

@@ -7,7 +7,7 @@
 
 use super::Talk;
 use super::brain::Brain;
-use super::reply::{Reply, Source};
+use super::reply::Reply;
 use crate::backend::cascade::dialogue::Answer;
 use crate::call::event::{Generation, TurnId};
 use crate::time::SessionTime;
@@ -54,14 +54,10 @@ impl Talk {
                 ahead.reply.complete(&answer);
                 Some(answer)
             }
-            Brain::Model { model, context, reports, hands, .. } => {
-                let mut trial = context.clone();
+            Brain::Model(brain) => {
+                let mut trial = brain.context.clone();
                 trial.user_said(&text);
-                let body = model.request(&trial, hands.declarations());
-                let first_call = trial.calls_so_far();
-                let _asking = model.ask(ahead.reply.work, &body, first_call, reports.clone());
-                let text = Box::default();
-                ahead.reply.source = Source::Writing { _asking, text, chars: 0 };
+                ahead.reply.source = brain.ask(ahead.reply.work, &trial);
                 None
             }
         };

@@ -16,8 +16,8 @@ impl Talk {
         };
         let probability = match &self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.completeness(&text),
-            Brain::Model { .. } if dangles(&text) => 0.1,
-            Brain::Model { .. } => COMPLETENESS_UNKNOWN,
+            Brain::Model(_) if dangles(&text) => 0.1,
+            Brain::Model(_) => COMPLETENESS_UNKNOWN,
         };
         self.transcript(turn, text, false);
         if probability != looked && self.wants_input() {
@@ -48,12 +48,12 @@ impl Talk {
                     None => self.say(answer),
                 }
             }
-            Brain::Model { .. } if understood.is_empty() => {
+            Brain::Model(_) if understood.is_empty() => {
                 self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
             }
-            Brain::Model { context, hands, .. } => {
-                context.user_said(understood);
-                hands.user_said(now, understood);
+            Brain::Model(brain) => {
+                brain.context.user_said(understood);
+                brain.hands.user_said(now, understood);
                 self.follow_tools(now);
                 self.answer_by_model(now, generation, understood);
             }
@@ -74,29 +74,24 @@ impl Talk {
                 self.reply = Some(made);
                 self.call_tools(now);
             }
-            None => {
-                let work = self.reply.as_ref().map(|reply| reply.work);
-                let source = work.and_then(|work| self.ask_model(work));
-                if let (Some(reply), Some(source)) = (&mut self.reply, source) {
-                    reply.source = source;
-                }
-            }
+            None => self.ask_model(),
         }
     }
 
-    /// Has the model write the next part of the conversation.
-    pub(super) fn ask_model(&self, work: Generation) -> Option<Source> {
-        let Brain::Model { model, context, reports, hands, .. } = &self.brain else { return None };
-        let body = model.request(context, hands.declarations());
-        let _asking = model.ask(work, &body, context.calls_so_far(), reports.clone());
-        Some(Source::Writing { _asking, text: Box::default(), chars: 0 })
+    /// Has the model write the next part of the reply, if a model answers.
+    pub(super) fn ask_model(&mut self) {
+        if let Brain::Model(brain) = &self.brain
+            && let Some(reply) = &mut self.reply
+        {
+            reply.source = brain.ask(reply.work, &brain.context);
+        }
     }
 
     /// The agent is about to say these.
     pub(super) fn record(&mut self, generation: Generation, sentences: &[String]) {
-        if let Brain::Model { context, .. } = &mut self.brain {
+        if let Brain::Model(brain) = &mut self.brain {
             for sentence in sentences {
-                context.agent_says(generation, sentence);
+                brain.context.agent_says(generation, sentence);
             }
         }
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
+use super::reply::Source;
 use crate::backend::CallContext;
 use crate::backend::cascade::dialogue::Dialogue;
 use crate::backend::cascade::llm::model::{Model, ModelReport};
 use crate::backend::cascade::tools::{Hands, Tools};
+use crate::call::event::Generation;
 use crate::cascade::context::{Context, ContextSettings};
 use crate::tools::ToolDone;
 use crate::tools::runner::Runner;
@@ -18,13 +20,26 @@ pub(in crate::backend) enum Brain {
     /// The small dialogue.
     Dialogue { dialogue: Box<Dialogue>, time_zone: TimeZone },
     /// A language model.
-    Model {
-        model: Arc<Model>,
-        context: Context,
-        greeting: Option<String>,
-        reports: mpsc::Sender<ModelReport>,
-        hands: Box<Hands>,
-    },
+    Model(Box<ModelBrain>),
+}
+
+/// A language model, what it knows of the call, and its tools.
+pub(in crate::backend) struct ModelBrain {
+    model: Arc<Model>,
+    pub(super) context: Context,
+    pub(super) greeting: Option<String>,
+    reports: mpsc::Sender<ModelReport>,
+    pub(super) hands: Hands,
+}
+
+impl ModelBrain {
+    /// Has the model write what follows in `context`, for this work.
+    pub(super) fn ask(&self, work: Generation, context: &Context) -> Source {
+        let body = self.model.request(context, self.hands.declarations());
+        let reports = self.reports.clone();
+        let _asking = self.model.ask(work, &body, context.calls_so_far(), reports);
+        Source::Writing { _asking, text: Box::default(), chars: 0 }
+    }
 }
 
 impl Brain {
@@ -45,9 +60,9 @@ impl Brain {
         let (reports, reported) = Model::reports();
         let (hands, done) = tools.open(&call.call_id);
         let context = Context::new(call.persona, ContextSettings::default());
-        let (greeting, hands) = (call.greeting, Box::new(hands));
-        let brain = Self::Model { model, context, greeting, reports, hands };
-        BrainParts { brain, reported, done }
+        let greeting = call.greeting;
+        let brain = ModelBrain { model, context, greeting, reports, hands };
+        BrainParts { brain: Self::Model(Box::new(brain)), reported, done }
     }
 }
 

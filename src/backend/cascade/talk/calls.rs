@@ -5,19 +5,13 @@
 //!                             '--too long--> the reply ends; its rest is announced
 //! ```
 
-use std::time::Duration;
-
 use super::Talk;
 use super::brain::Brain;
 use super::reply::{Reply, Source};
 use crate::backend::cascade::tools::{HandsAct, told};
 use crate::call::event::{BackendEvent, Generation};
 use crate::time::SessionTime;
-use crate::tools::ToolDone;
-
-/// A reply that has nothing but tools to wait for is closed after so long, so that the conversation goes on.
-/// What the model says once they are done is a reply of its own.
-const PATIENCE: Duration = Duration::from_secs(4);
+use crate::tools::{TOOL_PATIENCE, ToolDone};
 
 /// What becomes of results that nobody waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,21 +38,22 @@ impl Talk {
             reply.sentences.iter().skip(reply.recorded).cloned().collect();
         reply.recorded = reply.sentences.len();
         self.record(generation, &unrecorded);
-        let Brain::Model { context, hands, .. } = &mut self.brain else { return };
-        let (calls, refusals): (Vec<_>, Vec<_>) = calls.into_iter().map(told).unzip();
-        let results = calls.iter().map(|call| call.id.clone()).zip(refusals);
-        let results: Vec<_> = results.collect();
-        if context.agent_calls(generation, calls.clone()).is_err() {
+        let Brain::Model(brain) = &mut self.brain else { return };
+        let calls: Vec<_> = calls.into_iter().map(told).collect();
+        let recorded = calls.iter().map(|(call, _)| call.clone()).collect();
+        if brain.context.agent_calls(generation, recorded).is_err() {
             // Longer together than a conversation can hold: the model would not be told of them.
-            reply_is_over(&mut self.reply);
+            if let Some(reply) = &mut self.reply {
+                reply.source = Source::Complete;
+            }
             return;
         }
-        for (call, (id, refusal)) in calls.iter().zip(results) {
+        for (call, refusal) in &calls {
             match refusal {
                 Some(error) => {
-                    context.tool_result(&id, &error);
+                    brain.context.tool_result(&call.id, error);
                 }
-                None => hands.request(now, call),
+                None => brain.hands.request(now, call),
             }
         }
         self.follow_tools(now);
@@ -66,20 +61,20 @@ impl Talk {
 
     /// A run is over.
     pub(super) fn handle_tool(&mut self, now: SessionTime, done: ToolDone) {
-        if let Brain::Model { hands, .. } = &mut self.brain {
-            hands.finished(now, done);
+        if let Brain::Model(brain) = &mut self.brain {
+            brain.hands.finished(now, done);
         }
         self.follow_tools(now);
     }
 
     /// Does what the tools need; asks the model again once it has all results.
     pub(super) fn follow_tools(&mut self, now: SessionTime) {
-        let Brain::Model { context, hands, .. } = &mut self.brain else { return };
+        let Brain::Model(brain) = &mut self.brain else { return };
         let mut has_answers = false;
-        while let Some(act) = hands.poll_act(now) {
+        while let Some(act) = brain.hands.poll_act(now) {
             match act {
                 HandsAct::Answer { id, result } => {
-                    context.tool_result(&id, &result);
+                    brain.context.tool_result(&id, &result);
                     has_answers = true;
                 }
                 HandsAct::AskClient { id: call_id, name, arguments } => {
@@ -96,7 +91,7 @@ impl Talk {
                 }
             }
         }
-        if hands.pending() == 0 {
+        if brain.hands.pending() == 0 {
             self.go_on(has_answers);
         }
         self.give_up_waiting(now);
@@ -105,14 +100,8 @@ impl Talk {
 
     /// All results are there.
     fn go_on(&mut self, has_answers: bool) {
-        match &mut self.reply {
-            Some(reply) if matches!(reply.source, Source::Working { .. }) => {
-                let work = reply.work;
-                let source = self.ask_model(work);
-                if let (Some(reply), Some(source)) = (&mut self.reply, source) {
-                    reply.source = source;
-                }
-            }
+        match &self.reply {
+            Some(reply) if matches!(reply.source, Source::Working { .. }) => self.ask_model(),
             _ if has_answers && self.late == Late::Awaited => {
                 self.late = Late::Announced;
                 self.events.push_back(BackendEvent::WantsToSpeak);
@@ -124,7 +113,7 @@ impl Talk {
     /// The user has waited long enough for a reply of which nothing is heard.
     fn give_up_waiting(&mut self, now: SessionTime) {
         let Some(reply) = &mut self.reply else { return };
-        if reply.waits_since().is_some_and(|since| now.since(since) >= PATIENCE) {
+        if reply.waits_since().is_some_and(|since| now.since(since) >= TOOL_PATIENCE) {
             reply.source = Source::Complete;
             self.late = Late::Awaited;
         }
@@ -132,25 +121,19 @@ impl Talk {
 
     /// When the tools, or those who wait for them, want to be looked at.
     pub(super) fn tools_due(&self) -> Option<SessionTime> {
-        let Brain::Model { hands, .. } = &self.brain else { return None };
-        let given_up = self.reply.as_ref().and_then(Reply::waits_since).map(|at| at + PATIENCE);
-        [hands.poll_timeout(), given_up].into_iter().flatten().min()
+        let Brain::Model(brain) = &self.brain else { return None };
+        let given_up =
+            self.reply.as_ref().and_then(Reply::waits_since).map(|at| at + TOOL_PATIENCE);
+        [brain.hands.poll_timeout(), given_up].into_iter().flatten().min()
     }
 
     /// The call gives the floor for results that came late: the model speaks of them.
     pub(super) fn speak_of_results(&mut self, generation: Generation) {
         self.begin(generation);
-        let is_due = std::mem::take(&mut self.late) == Late::Announced;
-        let work = self.reply.as_ref().map(|reply| reply.work).filter(|_| is_due);
-        let source = work.and_then(|work| self.ask_model(work));
-        if let Some(reply) = &mut self.reply {
-            reply.source = source.unwrap_or(Source::Complete);
+        if std::mem::take(&mut self.late) == Late::Announced {
+            self.ask_model();
+        } else if let Some(reply) = &mut self.reply {
+            reply.source = Source::Complete;
         }
-    }
-}
-
-fn reply_is_over(reply: &mut Option<Reply>) {
-    if let Some(reply) = reply {
-        reply.source = Source::Complete;
     }
 }

@@ -14,10 +14,14 @@ use std::time::Duration;
 use libloading::Library;
 
 use crate::backend::BackendError;
+use crate::backend::cascade::library::Package;
 use crate::limits::SENTENCE_CHARS_MAX;
 
 /// What gets the library onto the machine.
-const REMEDY: &str = "`./run --setup` installs it, or: apt-get install flite";
+const PACKAGE: Package = Package {
+    name: "speech synthesis",
+    remedy: "`./run --setup` installs it, or: apt-get install flite",
+};
 /// The feature of a voice that holds the streaming callback.
 const STREAMING_FEATURE: &std::ffi::CStr = c"streaming_info";
 /// The feature of a voice that stretches time: 2 is half as fast.
@@ -242,41 +246,42 @@ impl Engine {
     /// To be called once for each voice, under the lock: registration writes process-wide tables.
     fn load(voice: Voice) -> Result<Self, BackendError> {
         let voice_file = format!("libflite_cmu_us_{}.so.1", voice.name());
-        let base = open("libflite.so.1")?;
-        let voice_library = open(&voice_file)?;
+        // SAFETY: flite's initialisers do nothing but set up static data.
+        let (base, voice_library) =
+            unsafe { (PACKAGE.open("libflite.so.1")?, PACKAGE.open(&voice_file)?) };
         let register_name = format!("register_cmu_us_{}", voice.name());
         // SAFETY: the types are those of flite 2's headers, and the soname pins its interface. The
         // voice lives in the library's static data; features are freed by nobody while it is loaded.
         unsafe {
-            let init: unsafe extern "C" fn() -> c_int = symbol(&base, "flite_init")?;
+            let init: unsafe extern "C" fn() -> c_int = PACKAGE.symbol(&base, "flite_init")?;
             let new_streaming: unsafe extern "C" fn() -> *mut StreamingInfo =
-                symbol(&base, "new_audio_streaming_info")?;
+                PACKAGE.symbol(&base, "new_audio_streaming_info")?;
             let streaming_value: unsafe extern "C" fn(*mut StreamingInfo) -> *const c_void =
-                symbol(&base, "audio_streaming_info_val")?;
+                PACKAGE.symbol(&base, "audio_streaming_info_val")?;
             let feat_set: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_void) =
-                symbol(&base, "flite_feat_set")?;
+                PACKAGE.symbol(&base, "flite_feat_set")?;
             let register: unsafe extern "C" fn(*const c_char) -> *mut CVoice =
-                symbol(&voice_library, &register_name)?;
+                PACKAGE.symbol(&voice_library, &register_name)?;
             init();
             let voice = register(ptr::null());
             let streaming = new_streaming();
             if voice.is_null() || streaming.is_null() {
-                return Err(missing(&voice_file, "the voice does not load".to_owned()));
+                return Err(PACKAGE.missing(&voice_file, "the voice does not load".to_owned()));
             }
             (*streaming).asc = Some(stream_block);
             feat_set((*voice).features, STREAMING_FEATURE.as_ptr(), streaming_value(streaming));
             Ok(Self {
                 voice,
                 streaming,
-                synth_text: symbol(&base, "flite_synth_text")?,
-                delete_utterance: symbol(&base, "delete_utterance")?,
-                feat_set_float: symbol(&base, "flite_feat_set_float")?,
+                synth_text: PACKAGE.symbol(&base, "flite_synth_text")?,
+                delete_utterance: PACKAGE.symbol(&base, "delete_utterance")?,
+                feat_set_float: PACKAGE.symbol(&base, "flite_feat_set_float")?,
                 tokens: Tokens {
-                    relation_present: symbol(&base, "utt_relation_present")?,
-                    relation: symbol(&base, "utt_relation")?,
-                    head: symbol(&base, "relation_head")?,
-                    next: symbol(&base, "item_next")?,
-                    feature: symbol(&base, "ffeature_float")?,
+                    relation_present: PACKAGE.symbol(&base, "utt_relation_present")?,
+                    relation: PACKAGE.symbol(&base, "utt_relation")?,
+                    head: PACKAGE.symbol(&base, "relation_head")?,
+                    next: PACKAGE.symbol(&base, "item_next")?,
+                    feature: PACKAGE.symbol(&base, "ffeature_float")?,
                 },
                 _libraries: [voice_library, base],
             })
@@ -336,24 +341,6 @@ fn speakable(text: &str) -> String {
         _ => ' ',
     };
     text.chars().map(plain).collect()
-}
-
-fn open(name: &str) -> Result<Library, BackendError> {
-    // SAFETY: loading runs the library's initialisers; flite's do nothing but set up static data.
-    unsafe { Library::new(name) }.map_err(|error| missing(name, error.to_string()))
-}
-
-/// # Safety
-/// `T` is the symbol's type.
-unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Result<T, BackendError> {
-    // SAFETY: as promised by the caller.
-    unsafe { library.get::<T>(name) }
-        .map(|symbol| *symbol)
-        .map_err(|error| missing(name, error.to_string()))
-}
-
-fn missing(what: &str, reason: String) -> BackendError {
-    BackendError::Missing { what: format!("speech synthesis ({what})"), reason, remedy: REMEDY }
 }
 
 #[cfg(test)]

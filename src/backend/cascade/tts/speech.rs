@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::mouth::without_lead;
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::BackendError;
-use crate::backend::cascade::http;
+use crate::backend::cascade::http::{self, detail};
 use crate::call::event::Generation;
 use crate::cascade::chat::read_error;
 use crate::cascade::speech_body::SpeechBody;
@@ -106,10 +106,6 @@ enum SpeechError {
     Refused { status: u16, message: String },
     #[error("the speech synthesiser's server sent something that cannot be played: {0}")]
     Unplayable(String),
-}
-
-fn detail(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 impl Speech {

@@ -3,7 +3,9 @@ use std::time::Duration;
 use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
-use crate::backend::cascade::{AsrSettings, BrainSettings, CascadeSettings, TtsSettings};
+use crate::backend::cascade::{
+    AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
+};
 use crate::config::{BackendConfig, Config, Environment};
 use crate::yaml::YamlError;
 
@@ -28,7 +30,7 @@ fn settings(cascade: &str) -> CascadeSettings {
 #[test]
 fn a_cascade_of_nothing_is_what_is_on_this_machine() {
     let expected = CascadeSettings {
-        asr: AsrSettings::pocketsphinx(),
+        asr: AsrSettings::PocketSphinx(PocketSphinxSettings::default()),
         brain: BrainSettings::Dialogue { time_zone: None },
         tts: TtsSettings::Flite(Voice::Slt),
         pace: 1.0,

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::backend::cascade::llm::model::tests::{Act, answer, serve};
 use crate::backend::tests::within;
+use crate::call::event::{Generation, TurnId};
 use crate::limits::WIDEBAND_FRAME;
 
 const LOUD: PcmFrame = PcmFrame([1_000; WIDEBAND_FRAME]);
@@ -37,7 +38,7 @@ async fn listener(
 }
 
 fn say(listener: &mut Listener, frames: usize) {
-    listener.start(TURN).expect("there is room");
+    listener.ask(Ask::Start(TURN)).expect("there is room");
     (0..frames).for_each(|_| listener.hear(LOUD));
 }
 
@@ -49,7 +50,7 @@ fn transcript(text: &str) -> Vec<Act> {
 async fn a_turn_goes_up_as_a_wav_file_and_comes_back_as_text() {
     let (mut listener, mut reports, server) = listener(vec![transcript(" Hello there. ")]).await;
     say(&mut listener, 20);
-    listener.end(TURN, Generation(3)).expect("there is room");
+    listener.ask(Ask::End { turn: TURN, generation: Generation(3) }).expect("there is room");
     let text = "Hello there.".to_owned();
     let expected = AsrReport::Final { turn: TURN, generation: Generation(3), text };
     assert_eq!(within(reports.recv()).await, Some(expected));
@@ -83,13 +84,13 @@ async fn a_turn_that_cannot_be_transcribed_is_missed_and_the_next_is_heard() {
     for (acts, expected) in rows {
         let (mut listener, mut reports, _server) = listener(vec![acts, transcript("Yes.")]).await;
         say(&mut listener, 20);
-        listener.end(TURN, Generation(1)).expect("there is room");
+        listener.ask(Ask::End { turn: TURN, generation: Generation(1) }).expect("there is room");
         let Some(AsrReport::Missed { problem, .. }) = within(reports.recv()).await else {
             panic!("{expected}: it should be missed")
         };
         assert!(problem.contains(expected), "{problem:?} should contain {expected:?}");
         say(&mut listener, 20);
-        listener.end(TURN, Generation(2)).expect("there is room");
+        listener.ask(Ask::End { turn: TURN, generation: Generation(2) }).expect("there is room");
         let text = "Yes.".to_owned();
         let expected = AsrReport::Final { turn: TURN, generation: Generation(2), text };
         assert_eq!(within(reports.recv()).await, Some(expected));

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::AsrReport;
+use super::super::{Ask, AsrReport};
 use crate::agent::PcmFrame;
 use crate::call::event::{Generation, TurnId};
 use crate::limits::{TRANSCRIPTS_AWAITED_MAX, UTTERANCE_FRAMES_MAX, WIDEBAND_FRAME};
@@ -56,8 +56,19 @@ struct Request {
 }
 
 impl Turn {
+    /// The call says what goes on.
+    pub(super) fn handle(&mut self, ask: Ask) {
+        match ask {
+            Ask::Start(turn) => self.handle_start(turn),
+            Ask::Frame(frame) => self.handle_frame(&frame),
+            Ask::Peek { turn, generation } => self.handle_peek(turn, generation),
+            Ask::End { turn, generation } => self.handle_end(turn, generation),
+            Ask::Forget => self.handle_forget(),
+        }
+    }
+
     /// A turn began.
-    pub(super) fn handle_start(&mut self, turn: TurnId) {
+    fn handle_start(&mut self, turn: TurnId) {
         self.drop_so_far();
         self.turn = Some(turn);
         self.pcm.clear();
@@ -65,7 +76,7 @@ impl Turn {
     }
 
     /// Some of its audio. Beyond [`UTTERANCE_FRAMES_MAX`] frames nothing is kept.
-    pub(super) fn handle_frame(&mut self, frame: &PcmFrame) {
+    fn handle_frame(&mut self, frame: &PcmFrame) {
         if self.turn.is_some() && self.pcm.len() < UTTERANCE_FRAMES_MAX * WIDEBAND_FRAME {
             self.pcm.extend_from_slice(&frame.0);
             self.has_news |= frame.0.iter().any(|sample| sample.unsigned_abs() > SOUND_PEAK);
@@ -73,7 +84,7 @@ impl Turn {
     }
 
     /// It may be over.
-    pub(super) fn handle_peek(&mut self, turn: TurnId, generation: Generation) {
+    fn handle_peek(&mut self, turn: TurnId, generation: Generation) {
         self.ask(turn);
         match self.so_far.as_mut().filter(|request| request.turn == turn) {
             Some(request) => {
@@ -88,7 +99,7 @@ impl Turn {
     }
 
     /// It is over.
-    pub(super) fn handle_end(&mut self, turn: TurnId, generation: Generation) {
+    fn handle_end(&mut self, turn: TurnId, generation: Generation) {
         self.ask(turn);
         self.turn.take_if(|open| *open == turn);
         let Some(mut request) = self.so_far.take_if(|request| request.turn == turn) else {
@@ -109,7 +120,7 @@ impl Turn {
     }
 
     /// It was none.
-    pub(super) fn handle_forget(&mut self) {
+    fn handle_forget(&mut self) {
         self.turn = None;
         self.drop_so_far();
     }
