@@ -5,5 +5,6 @@
 
 pub mod chat;
 pub mod context;
+pub mod failover;
 pub mod phrase;
 pub mod speech_body;

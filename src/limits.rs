@@ -378,6 +378,16 @@ pub const SPEECH_SECONDS_MAX: u32 = 120;
 pub const SPEECH_HEADER_BYTES_MAX: u64 = 64 * 1024;
 /// Channels of a WAV body; of more the mean is not taken, they are refused.
 pub const SPEECH_CHANNELS_MAX: u16 = 8;
+/// Providers of one stage of a cascade; more are refused at start.
+pub const PROVIDERS_MAX: usize = 8;
+/// Providers asked at the same moment for one request: one, and its hedge. Further ones wait for a failure.
+pub const PROVIDERS_ASKED_MAX: usize = 2;
+/// The longest of the times that a provider's settings hold; a longer one is refused at start.
+pub const PROVIDER_TIME_MAX: Duration = Duration::from_secs(600);
+/// Failures that a circuit breaker may be told to wait for; more are refused at start.
+pub const BREAKER_FAILURES_MAX: usize = 32;
+/// Latencies remembered of one provider, of which its 95th percentile is taken. The oldest is forgotten.
+pub const PROVIDER_LATENCIES_MAX: usize = 64;
 
 // ==== Flight recordings ====
 
