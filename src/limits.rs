@@ -388,6 +388,9 @@ pub const PROVIDER_TIME_MAX: Duration = Duration::from_secs(600);
 pub const BREAKER_FAILURES_MAX: usize = 32;
 /// Latencies remembered of one provider, of which its 95th percentile is taken. The oldest is forgotten.
 pub const PROVIDER_LATENCIES_MAX: usize = 64;
+/// Bytes of audio synthesised ahead: 23 minutes at 24 kHz, for all calls together. What was not used for the
+/// longest time is forgotten.
+pub const PREPARED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 // ==== Flight recordings ====
 
