@@ -105,6 +105,8 @@ pub const TRANSCRIPTS_AWAITED_MAX: usize = 4;
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an error of a speech server. More are not read.
 pub const STAGE_ERROR_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one message of a speech service: 16 s of its audio in base64. More ends the connection.
+pub const STAGE_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Blocks of 20 ms that one sentence may take to say: 60 s. At the limit the sentence ends.
 pub const SENTENCE_BLOCKS_MAX: usize = 3_000;
 /// Characters of one sentence given to the synthesiser; a longer one is cut at a space.

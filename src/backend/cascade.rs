@@ -12,10 +12,12 @@
 
 pub mod asr;
 pub mod dialogue;
+mod error;
 mod http;
 mod library;
 pub mod llm;
 mod settings;
+mod socket;
 mod talk;
 mod tools;
 pub mod tts;
@@ -32,6 +34,7 @@ pub use self::settings::{
 use self::asr::AsrStage;
 use self::asr::ears::Clinic;
 use self::asr::transcription::Transcription;
+use self::llm::LlmStage;
 use self::llm::model::Model;
 use self::talk::{Brain, Talk};
 use self::tools::Tools;
@@ -51,7 +54,7 @@ pub struct Cascade {
     name: &'static str,
     asr: AsrStage,
     /// Who answers; `None`: the small dialogue.
-    model: Option<Arc<Model>>,
+    model: Option<LlmStage>,
     tools: Tools,
     tts: TtsStage,
     time_zone: TimeZone,
@@ -79,7 +82,9 @@ impl Cascade {
                 let unknown = |error| format!("time_zone: `{name}` is not known: {error}");
                 (None, zone.map_err(|error| invalid(unknown(error)))?)
             }
-            BrainSettings::Llm(settings) => (Some(Arc::new(Model::new(settings)?)), TimeZone::UTC),
+            BrainSettings::Llm(settings) => {
+                (Some(LlmStage::Chat(Arc::new(Model::new(settings)?))), TimeZone::UTC)
+            }
         };
         let tts = match tts {
             TtsSettings::Flite(voice) => TtsStage::Flite(Flite::load(voice)?),
@@ -118,7 +123,7 @@ impl Backend for Cascade {
         let (session, channels) = channels();
         let brain = match &self.model {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
-            Some(model) => Brain::model(Arc::clone(model), &self.tools, call),
+            Some(model) => Brain::model(model.clone(), &self.tools, call),
         };
         let talk = Talk::new(self.asr.open(), self.tts.open(), brain, self.pace);
         tokio::spawn(session::run(talk, channels));

@@ -28,7 +28,7 @@ use crate::limits::{
 use crate::time::SessionTime;
 
 /// So long a reply waits that has nothing but tools to wait for; then it is closed and the conversation goes
-/// on. A use without a filler that took longer is a late one: what the model says of it is a reply of its own.
+/// on. A use without a filler that took longer is a late one: what the model says of it is a reply by itself.
 pub const TOOL_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The tool uses of one call.

@@ -15,6 +15,7 @@ pub use self::transcription::TranscriptionSettings;
 
 use self::ears::{Clinic, Ears};
 use self::transcription::{Listener, Transcription};
+use super::error::StageError;
 use crate::agent::PcmFrame;
 use crate::call::event::{Generation, TurnId};
 
@@ -74,7 +75,7 @@ pub(super) enum Ask {
 pub(super) struct Overrun;
 
 /// What a recogniser tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum AsrReport {
     /// It is set up.
     Ready,
@@ -82,10 +83,12 @@ pub(super) enum AsrReport {
     Partial { turn: TurnId, text: String },
     /// What would be understood if the turn were over, asked for as this generation.
     Likely { turn: TurnId, generation: Generation, text: String },
+    /// The recogniser's own endpointer: how likely the turn is over, 0 to 1.
+    LooksComplete { turn: TurnId, probability: f32 },
     /// What was understood.
     Final { turn: TurnId, generation: Generation, text: String },
     /// One turn could not be recognised, for a reason that may pass. Counts as its end.
-    Missed { turn: TurnId, generation: Generation, problem: String },
+    Missed { turn: TurnId, generation: Generation, error: StageError },
     /// Recognition is gone for good.
-    Failed(String),
+    Failed(StageError),
 }

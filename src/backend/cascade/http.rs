@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use reqwest::{Client, Response, Url, redirect};
 
 use crate::backend::BackendError;
+use crate::cascade::failover::FailureKind;
 
 /// A client for one provider. `what` names the setting in an error.
 pub(super) fn client(what: &str, connect_timeout: Duration) -> Result<Client, BackendError> {
@@ -37,6 +38,15 @@ pub(super) enum BodyError {
     TooLarge(usize),
     #[error("answered with text that is no UTF-8")]
     NotText,
+}
+
+impl BodyError {
+    pub(super) const fn kind(self) -> FailureKind {
+        match self {
+            Self::Broken => FailureKind::Broken,
+            Self::TooLarge(_) | Self::NotText => FailureKind::Malformed,
+        }
+    }
 }
 
 /// A whole body of text.

@@ -22,7 +22,7 @@ use self::reply::{Ending, Made, Reply, Source};
 use super::PACE_RANGE;
 use super::asr::{Ask, Asr, AsrReport};
 use super::dialogue::Answer;
-use super::llm::model::ModelReport;
+use super::llm::ModelReport;
 use super::tts::{Tts, TtsReport};
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
@@ -206,6 +206,9 @@ impl Talk {
                 self.events.push_front(BackendEvent::Ready);
             }
             AsrReport::Partial { turn, text } => self.understood_so_far(turn, text),
+            AsrReport::LooksComplete { turn, probability } => {
+                self.looks_complete(turn, probability)
+            }
             AsrReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
             AsrReport::Final { turn, generation, text } => {
                 self.turns_awaited = self.turns_awaited.saturating_sub(1);
@@ -217,11 +220,11 @@ impl Talk {
                     self.answer(now, &text);
                 }
             }
-            AsrReport::Missed { turn: _, generation, problem } => {
+            AsrReport::Missed { turn: _, generation, error } => {
                 self.turns_awaited = self.turns_awaited.saturating_sub(1);
-                self.miss(generation, problem);
+                self.miss(generation, &error);
             }
-            AsrReport::Failed(message) => self.fail(message),
+            AsrReport::Failed(error) => self.fail(error.message),
         }
     }
 
@@ -242,10 +245,10 @@ impl Talk {
             TtsReport::Done { work, result } => {
                 if let Some(reply) = self.reply_of(work) {
                     reply.speaking = None;
-                    if let Err(message) = result {
+                    if let Err(error) = result {
                         reply.sentences.clear();
                         reply.source = Source::Complete;
-                        reply.ending = Ending::Failed(message);
+                        reply.ending = Ending::Failed(error.message);
                     }
                 }
                 self.speak_on();

@@ -305,7 +305,8 @@ async fn with_tools(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let settings = LlmSettings::new(url, "small".to_owned(), None);
-    let model = Some(Arc::new(Model::new(settings).expect("the settings are right")));
+    let model = Model::new(settings).expect("the settings are right");
+    let model = Some(LlmStage::Chat(Arc::new(model)));
     let server = tokio::spawn(async move {
         let mut requests = Vec::new();
         for acts in answers {

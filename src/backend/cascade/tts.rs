@@ -16,6 +16,7 @@ pub use self::speech::SpeechSettings;
 use self::flite::Flite;
 use self::mouth::Mouth;
 use self::speech::{Speaker, Speech};
+use super::error::StageError;
 use crate::call::event::{Generation, WordTime};
 
 /// What speaks to an agent's calls.
@@ -60,8 +61,8 @@ pub(super) enum TtsReport {
     Words { work: Generation, words: Vec<WordTime> },
     /// At most 20 ms of speech.
     Block { work: Generation, pcm: Vec<i16> },
-    /// The phrase is complete, or could not be spoken, for a reason that may stand in a log.
-    Done { work: Generation, result: Result<(), String> },
+    /// The phrase is complete, or could not be spoken, or not to its end.
+    Done { work: Generation, result: Result<(), StageError> },
 }
 
 /// A phrase being spoken. Dropping it stops it.

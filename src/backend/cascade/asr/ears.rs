@@ -17,7 +17,9 @@ use super::{Ask, Asr, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
 use crate::backend::cascade::PocketSphinxSettings;
+use crate::backend::cascade::error::StageError;
 use crate::call::event::TurnId;
+use crate::cascade::failover::FailureKind;
 use crate::limits::{RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, UTTERANCE_FRAMES_MAX};
 
 /// What the dialogue understands.
@@ -140,7 +142,7 @@ impl Ears {
             .spawn(move || listen(&clinic, &asked, &reports));
         if let Err(error) = spawned {
             // The channel is new and empty: this fits.
-            let _ = failure.try_send(AsrReport::Failed(error.to_string()));
+            let _ = failure.try_send(AsrReport::Failed(unavailable(&error.to_string())));
         }
         (Self { asks, frames_dropped: 0 }, reported)
     }
@@ -167,13 +169,17 @@ impl Drop for Ears {
     }
 }
 
+fn unavailable(problem: &str) -> StageError {
+    StageError::new(FailureKind::Busy, problem)
+}
+
 /// The thread: ends when the call drops its handle or no longer reads.
 fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<AsrReport>) {
     let admitted = clinic.admit().and_then(|place| Ok((clinic.take()?, place)));
     let (pair, place) = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
-            let _ = reports.blocking_send(AsrReport::Failed(error.to_string()));
+            let _ = reports.blocking_send(AsrReport::Failed(unavailable(&error.to_string())));
             return;
         }
     };
@@ -189,8 +195,11 @@ fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<AsrRepo
         report = match hearing.handle(ask) {
             Ok(report) => report,
             Err(RecogniserFailed) => {
-                let message = "the speech recogniser failed".to_owned();
-                let _ = reports.blocking_send(AsrReport::Failed(message));
+                let message = "the speech recogniser failed";
+                let _ = reports.blocking_send(AsrReport::Failed(StageError::new(
+                    FailureKind::Broken,
+                    message,
+                )));
                 break;
             }
         };

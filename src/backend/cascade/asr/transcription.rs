@@ -22,9 +22,11 @@ use self::turn::{Asked, Turn, TurnAct};
 use super::{Ask, Asr, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
-use crate::backend::cascade::http;
+use crate::backend::cascade::error::{StageError, kind_of_status};
+use crate::backend::cascade::http::{self, detail};
 use crate::backend::wav;
 use crate::cascade::chat::read_error;
+use crate::cascade::failover::FailureKind;
 use crate::limits::{
     RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ,
 };
@@ -94,10 +96,12 @@ impl Transcription {
     }
 
     /// What is said in `pcm`, or why that is not known, without a word of it.
-    async fn transcribe(&self, pcm: Vec<i16>) -> Result<String, String> {
+    async fn transcribe(&self, pcm: Vec<i16>) -> Result<String, StageError> {
         let settings = &self.settings;
         let file = Part::bytes(wav::write(&pcm, WIDEBAND_HZ)).file_name("turn.wav");
-        let file = file.mime_str("audio/wav").map_err(|error| error.to_string())?;
+        let file = file
+            .mime_str("audio/wav")
+            .map_err(|_| failed(FailureKind::Refused, "cannot be asked"))?;
         let mut form = Form::new()
             .part("file", file)
             .text("model", settings.model.clone())
@@ -114,20 +118,31 @@ impl Transcription {
         }
         let patience = settings.answer_timeout;
         let answer = timeout(patience, async {
-            let response = request.send().await.map_err(|_| "cannot be reached".to_owned())?;
+            let response = request.send().await;
+            let response =
+                response.map_err(|_| failed(FailureKind::Unreachable, "cannot be reached"))?;
             let status = response.status();
             let body = http::whole(response, TRANSCRIPT_BYTES_MAX).await;
-            let body = body.map_err(|error| error.to_string())?;
+            let body = body.map_err(|error| failed(error.kind(), error))?;
             if !status.is_success() {
                 let message = read_error(&body);
-                return Err(format!("answered {}: {message}", status.as_u16()));
+                let status = status.as_u16();
+                let problem = format!("answered {status}{}", detail(&message));
+                return Err(failed(kind_of_status(status), problem));
             }
-            text_in(&body).ok_or_else(|| "sent something that is no transcript".to_owned())
+            text_in(&body).ok_or_else(|| {
+                failed(FailureKind::Malformed, "sent something that is no transcript")
+            })
         });
-        let late = || format!("did not answer within {} s", patience.as_secs_f32());
-        let answer = answer.await.unwrap_or_else(|_| Err(late()));
-        answer.map_err(|problem| format!("the transcription server {problem}"))
+        answer.await.unwrap_or_else(|_| {
+            let problem = format!("did not answer within {} s", patience.as_secs_f32());
+            Err(failed(FailureKind::TimedOut, problem))
+        })
     }
+}
+
+fn failed(kind: FailureKind, problem: impl fmt::Display) -> StageError {
+    StageError::new(kind, format!("the transcription server {problem}"))
 }
 
 /// `{"text": ...}`, from a server that keeps to the API, or any text, from one that does not.
@@ -176,7 +191,7 @@ async fn listen(
     reports: mpsc::Sender<AsrReport>,
 ) {
     let mut turn = Turn::default();
-    let mut requests: JoinSet<(Asked, Result<String, String>)> = JoinSet::new();
+    let mut requests: JoinSet<(Asked, Result<String, StageError>)> = JoinSet::new();
     let mut running: HashMap<Asked, AbortHandle> = HashMap::new();
     if reports.send(AsrReport::Ready).await.is_err() {
         return;

@@ -7,20 +7,20 @@ use eventsource_stream::Eventsource;
 use futures_util::{Stream, StreamExt};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
-use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::{Asking, ModelReport};
 use crate::backend::BackendError;
+use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, BodyError, detail};
 use crate::call::event::Generation;
 use crate::cascade::chat::{
-    ChatEvent, ChatSettings, RefusedCall, ToolCalls, ToolDeclaration, read_error, read_event,
-    request,
+    ChatEvent, ChatSettings, ToolCalls, ToolDeclaration, read_error, read_event, request,
 };
-use crate::cascade::context::{Context, ToolCall};
-use crate::limits::{MODEL_EVENT_BYTES_MAX, MODEL_REPORTS_MAX};
+use crate::cascade::context::Context;
+use crate::cascade::failover::FailureKind;
+use crate::limits::MODEL_EVENT_BYTES_MAX;
 
 /// Where the language model is and how long it may take.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,21 +69,9 @@ impl fmt::Debug for LlmSettings {
     }
 }
 
-/// The tools that an answer calls; none for most.
-pub(in crate::backend) type Calls = Vec<Result<ToolCall, RefusedCall>>;
-
-/// What a model tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::backend) enum ModelReport {
-    /// More text of the reply.
-    Text { generation: Generation, text: String },
-    /// The reply is complete, or broke off for a reason.
-    Done { generation: Generation, result: Result<Calls, ModelError> },
-}
-
 /// Why a reply broke off.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::backend) enum ModelError {
+enum ModelError {
     #[error("the language model cannot be reached")]
     Unreachable,
     #[error("the language model did not answer within {} s", .0.as_secs_f32())]
@@ -110,22 +98,25 @@ impl From<BodyError> for ModelError {
     }
 }
 
+impl From<ModelError> for StageError {
+    fn from(error: ModelError) -> Self {
+        let kind = match &error {
+            ModelError::Unreachable => FailureKind::Unreachable,
+            ModelError::Slow(_) => FailureKind::TimedOut,
+            ModelError::Broken | ModelError::Failed(_) => FailureKind::Broken,
+            ModelError::Refused { status, .. } => kind_of_status(*status),
+            ModelError::Malformed | ModelError::Oversized => FailureKind::Malformed,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 /// A model that can be asked.
 #[derive(Debug)]
 pub(in crate::backend) struct Model {
     client: Client,
     endpoint: Url,
     settings: LlmSettings,
-}
-
-/// A request under way. Dropping it drops the connection, which ends the work at the server too.
-#[derive(Debug)]
-pub(in crate::backend) struct Asking(JoinHandle<()>);
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Model {
@@ -140,37 +131,23 @@ impl Model {
         Ok(Self { client, endpoint, settings })
     }
 
-    /// The body that asks for the next answer.
-    pub(in crate::backend) fn request(
+    /// As [`LlmStage::ask`](super::LlmStage::ask).
+    pub(super) fn ask(
         &self,
+        generation: Generation,
         context: &Context,
         tools: &[ToolDeclaration],
-    ) -> Value {
+        reports: mpsc::Sender<ModelReport>,
+    ) -> Asking {
         let tokens_max = self.settings.tokens_max;
         // What was used is not told on, so that no server has to know the question.
         let settings = ChatSettings { tokens_max, include_usage: false, ..ChatSettings::default() };
-        request(&context.prompt(), &self.settings.model, &settings, tools)
-    }
-
-    /// Where a session's requests report.
-    pub(in crate::backend) fn reports() -> (mpsc::Sender<ModelReport>, mpsc::Receiver<ModelReport>)
-    {
-        mpsc::channel(MODEL_REPORTS_MAX)
-    }
-
-    /// Asks. Calls of tools without an id get one, numbered from `first_call`. Reports end with exactly one
-    /// [`ModelReport::Done`] unless the request is dropped.
-    pub(in crate::backend) fn ask(
-        &self,
-        generation: Generation,
-        body: &Value,
-        first_call: u32,
-        reports: mpsc::Sender<ModelReport>,
-    ) -> Asking {
-        let mut request = self.client.post(self.endpoint.clone()).json(body);
+        let body = request(&context.prompt(), &self.settings.model, &settings, tools);
+        let mut request = self.client.post(self.endpoint.clone()).json(&body);
         if let Some(key) = &self.settings.api_key {
             request = request.bearer_auth(key);
         }
+        let first_call = context.calls_so_far();
         let (first, stall) = (self.settings.first_token_timeout, self.settings.stall_timeout);
         Asking(tokio::spawn(async move {
             let mut answer =
@@ -180,7 +157,7 @@ impl Model {
                 Ok(Err(_)) => Err(ModelError::Unreachable),
                 Ok(Ok(response)) => answer.read(response, first, stall).await,
             };
-            let result = result.map(|()| answer.calls.finish());
+            let result = result.map(|()| answer.calls.finish()).map_err(StageError::from);
             // Nobody listening any more is no error.
             let _ = reports.send(ModelReport::Done { generation, result }).await;
         }))

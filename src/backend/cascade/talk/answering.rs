@@ -4,6 +4,7 @@ use super::brain::Brain;
 use super::reply::{Ending, Source};
 use super::{COMPLETENESS_UNKNOWN, NOT_HEARD, Talk, wall};
 use crate::backend::cascade::dialogue::{Answer, dangles};
+use crate::backend::cascade::error::StageError;
 use crate::backend::session::Machine as _;
 use crate::call::event::{BackendEvent, Generation, TurnId};
 use crate::time::SessionTime;
@@ -11,27 +12,35 @@ use crate::time::SessionTime;
 impl Talk {
     /// Part of an open turn was understood. Of one that is over, or was none, nothing is said any more.
     pub(super) fn understood_so_far(&mut self, turn: TurnId, text: String) {
-        let Some((_, looked)) = self.listening.filter(|(listening, _)| *listening == turn) else {
+        if self.listening.is_none_or(|(listening, _)| listening != turn) {
             return;
-        };
+        }
         let probability = match &self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.completeness(&text),
             Brain::Model(_) if dangles(&text) => 0.1,
             Brain::Model(_) => COMPLETENESS_UNKNOWN,
         };
         self.transcript(turn, text, false);
-        if probability != looked && self.wants_input() {
+        self.looks_complete(turn, probability);
+    }
+
+    /// How complete the open turn looks.
+    pub(super) fn looks_complete(&mut self, turn: TurnId, probability: f32) {
+        let is_news = self
+            .listening
+            .is_some_and(|(listening, looked)| listening == turn && looked != probability);
+        if is_news && self.wants_input() {
             self.listening = Some((turn, probability));
             self.events.push_back(BackendEvent::TurnLooksComplete { turn, probability });
         }
     }
 
     /// What the user said is not known: there is nothing to answer.
-    pub(super) fn miss(&mut self, generation: Generation, problem: String) {
+    pub(super) fn miss(&mut self, generation: Generation, error: &StageError) {
         let hearing = self.reply.as_mut().filter(|reply| reply.generation == generation);
         if let Some(reply) = hearing.filter(|reply| matches!(reply.source, Source::Hearing)) {
             reply.source = Source::Complete;
-            reply.ending = Ending::Failed(problem);
+            reply.ending = Ending::Failed(error.to_string());
         }
     }
 

@@ -1,14 +1,12 @@
 //! Who answers: the small dialogue or a language model.
 
-use std::sync::Arc;
-
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use super::reply::Source;
 use crate::backend::CallContext;
 use crate::backend::cascade::dialogue::Dialogue;
-use crate::backend::cascade::llm::model::{Model, ModelReport};
+use crate::backend::cascade::llm::{self, LlmStage, ModelReport};
 use crate::backend::cascade::tools::{Hands, Tools};
 use crate::call::event::Generation;
 use crate::cascade::context::{Context, ContextSettings};
@@ -25,7 +23,7 @@ pub(in crate::backend) enum Brain {
 
 /// A language model, what it knows of the call, and its tools.
 pub(in crate::backend) struct ModelBrain {
-    model: Arc<Model>,
+    model: LlmStage,
     pub(super) context: Context,
     pub(super) greeting: Option<String>,
     reports: mpsc::Sender<ModelReport>,
@@ -35,9 +33,8 @@ pub(in crate::backend) struct ModelBrain {
 impl ModelBrain {
     /// Has the model write what follows in `context`, for this work.
     pub(super) fn ask(&self, work: Generation, context: &Context) -> Source {
-        let body = self.model.request(context, self.hands.declarations());
         let reports = self.reports.clone();
-        let _asking = self.model.ask(work, &body, context.calls_so_far(), reports);
+        let _asking = self.model.ask(work, context, self.hands.declarations(), reports);
         Source::Writing { _asking, text: Box::default(), chars: 0 }
     }
 }
@@ -47,17 +44,17 @@ impl Brain {
         greeting: Option<String>,
         time_zone: TimeZone,
     ) -> BrainParts {
-        let ((_, reported), (_, done)) = (Model::reports(), Runner::reports());
+        let ((_, reported), (_, done)) = (llm::reports(), Runner::reports());
         let dialogue = Box::new(Dialogue::new(greeting));
         BrainParts { brain: Self::Dialogue { dialogue, time_zone }, reported, done }
     }
 
     pub(in crate::backend) fn model(
-        model: Arc<Model>,
+        model: LlmStage,
         tools: &Tools,
         call: CallContext,
     ) -> BrainParts {
-        let (reports, reported) = Model::reports();
+        let (reports, reported) = llm::reports();
         let (hands, done) = tools.open(&call.call_id);
         let context = Context::new(call.persona, ContextSettings::default());
         let greeting = call.greeting;

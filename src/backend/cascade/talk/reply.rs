@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::backend::cascade::dialogue::Answer;
-use crate::backend::cascade::llm::model::{Asking, Calls, ModelError};
+use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::llm::{Asking, Calls};
 use crate::backend::cascade::tts::Speaking;
 use crate::call::event::{Generation, WordTime};
 use crate::cascade::phrase::Phrases;
@@ -115,7 +116,7 @@ impl Reply {
     }
 
     /// A model's text is complete or broke off. What came of it is said, then what went wrong.
-    pub(super) fn written(&mut self, result: Result<Calls, ModelError>) {
+    pub(super) fn written(&mut self, result: Result<Calls, StageError>) {
         let source = std::mem::replace(&mut self.source, Source::Complete);
         let Source::Writing { mut text, .. } = source else { return };
         self.sentences.extend(std::iter::from_fn(|| text.finish()));

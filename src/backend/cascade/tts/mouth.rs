@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 
 use super::flite::{Flite, Span};
 use super::{Speaking, Tts, TtsReport};
+use crate::backend::cascade::error::StageError;
 use crate::call::event::{Generation, WordTime};
+use crate::cascade::failover::FailureKind;
 use crate::limits::{SENTENCE_BLOCKS_MAX, WIDEBAND_FRAME, WIDEBAND_HZ};
 
 /// Samples up to this peak, about -46 dBFS, before the first word are silence.
@@ -58,7 +60,8 @@ impl Tts for Mouth {
             if !stop.load(Ordering::Relaxed) {
                 blocks.flush();
             }
-            let result = result.map_err(|_| "the synthesiser failed".to_owned());
+            let result =
+                result.map_err(|_| StageError::new(FailureKind::Broken, "the synthesiser failed"));
             // An error means that the call is over.
             let _ = reports.blocking_send(TtsReport::Done { work, result });
         });

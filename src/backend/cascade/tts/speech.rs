@@ -16,9 +16,11 @@ use tokio::time::timeout;
 use super::mouth::without_lead;
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::BackendError;
+use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, detail};
 use crate::call::event::Generation;
 use crate::cascade::chat::read_error;
+use crate::cascade::failover::FailureKind;
 use crate::cascade::speech_body::SpeechBody;
 use crate::limits::{FRAME_MS, SENTENCE_BLOCKS_MAX, STAGE_ERROR_BYTES_MAX};
 
@@ -106,6 +108,19 @@ enum SpeechError {
     Refused { status: u16, message: String },
     #[error("the speech synthesiser's server sent something that cannot be played: {0}")]
     Unplayable(String),
+}
+
+impl From<SpeechError> for StageError {
+    fn from(error: SpeechError) -> Self {
+        let kind = match &error {
+            SpeechError::Unreachable => FailureKind::Unreachable,
+            SpeechError::Slow(_) => FailureKind::TimedOut,
+            SpeechError::Broken => FailureKind::Broken,
+            SpeechError::Refused { status, .. } => kind_of_status(*status),
+            SpeechError::Unplayable(_) => FailureKind::Malformed,
+        };
+        Self::new(kind, error.to_string())
+    }
 }
 
 impl Speech {
@@ -241,7 +256,7 @@ impl Tts for Speaker {
         let (speech, reports) = (Arc::clone(&self.speech), self.reports.clone());
         let phrase = Phrase { work, text, pace };
         let task = tokio::spawn(async move {
-            let result = speech.speak(&phrase, &reports).await.map_err(|error| error.to_string());
+            let result = speech.speak(&phrase, &reports).await.map_err(StageError::from);
             let _ = reports.send(TtsReport::Done { work, result }).await;
         });
         Speaking::Task(task.abort_handle())

@@ -85,9 +85,10 @@ async fn a_turn_that_cannot_be_transcribed_is_missed_and_the_next_is_heard() {
         let (mut listener, mut reports, _server) = listener(vec![acts, transcript("Yes.")]).await;
         say(&mut listener, 20);
         listener.ask(Ask::End { turn: TURN, generation: Generation(1) }).expect("there is room");
-        let Some(AsrReport::Missed { problem, .. }) = within(reports.recv()).await else {
+        let Some(AsrReport::Missed { error, .. }) = within(reports.recv()).await else {
             panic!("{expected}: it should be missed")
         };
+        let problem = error.to_string();
         assert!(problem.contains(expected), "{problem:?} should contain {expected:?}");
         say(&mut listener, 20);
         listener.ask(Ask::End { turn: TURN, generation: Generation(2) }).expect("there is room");

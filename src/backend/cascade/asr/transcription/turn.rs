@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::super::{Ask, AsrReport};
 use crate::agent::PcmFrame;
+use crate::backend::cascade::error::StageError;
 use crate::call::event::{Generation, TurnId};
+use crate::cascade::failover::FailureKind;
 use crate::limits::{TRANSCRIPTS_AWAITED_MAX, UTTERANCE_FRAMES_MAX, WIDEBAND_FRAME};
 
 /// Less than this many samples, 100 ms, are no word.
@@ -17,7 +19,7 @@ const SOUND_PEAK: u16 = 160;
 pub(super) struct Asked(pub(super) u64);
 
 /// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum TurnAct {
     /// Have this transcribed.
     Ask {
@@ -115,7 +117,8 @@ impl Turn {
             && let Some(oldest) = self.ended.pop_front()
         {
             self.acts.push_back(TurnAct::Abort(oldest.asked));
-            self.acts.extend(oldest.missed("the transcription server is too far behind"));
+            let problem = "the transcription server is too far behind";
+            self.acts.extend(oldest.missed(StageError::new(FailureKind::Busy, problem)));
         }
     }
 
@@ -126,7 +129,7 @@ impl Turn {
     }
 
     /// What came of a request.
-    pub(super) fn handle_answer(&mut self, asked: Asked, result: Result<String, String>) {
+    pub(super) fn handle_answer(&mut self, asked: Asked, result: Result<String, StageError>) {
         if let Some(at) = self.ended.iter().position(|request| request.asked == asked)
             && let Some(mut request) = self.ended.remove(at)
         {
@@ -135,7 +138,7 @@ impl Turn {
                     request.text = Some(text);
                     self.acts.extend(request.tell());
                 }
-                Err(problem) => self.acts.extend(request.missed(&problem)),
+                Err(error) => self.acts.extend(request.missed(error)),
             }
             return;
         }
@@ -203,9 +206,9 @@ impl Request {
         likely.into_iter().chain(end).map(TurnAct::Report).collect()
     }
 
-    fn missed(self, problem: &str) -> Option<TurnAct> {
-        let (turn, problem) = (self.turn, problem.to_owned());
-        let missed = |generation| AsrReport::Missed { turn, generation, problem };
+    fn missed(self, error: StageError) -> Option<TurnAct> {
+        let turn = self.turn;
+        let missed = |generation| AsrReport::Missed { turn, generation, error };
         self.end.map(missed).map(TurnAct::Report)
     }
 }
@@ -230,8 +233,8 @@ mod tests {
             TurnAct::Report(AsrReport::Final { turn, generation, text }) => {
                 format!("final {} {} {text}", turn.0, generation.0)
             }
-            TurnAct::Report(AsrReport::Missed { turn, generation, problem }) => {
-                format!("missed {} {} {problem}", turn.0, generation.0)
+            TurnAct::Report(AsrReport::Missed { turn, generation, error }) => {
+                format!("missed {} {} {error}", turn.0, generation.0)
             }
             TurnAct::Report(other) => format!("{other:?}"),
         };
@@ -291,9 +294,9 @@ mod tests {
     fn what_failed_ahead_is_asked_again_and_what_failed_at_the_end_is_missed() {
         let mut turn = begun();
         turn.handle_peek(TURN, Generation(1));
-        turn.handle_answer(Asked(1), Err("gone".to_owned()));
+        turn.handle_answer(Asked(1), Err(StageError::new(FailureKind::Broken, "gone")));
         turn.handle_end(TURN, Generation(1));
-        turn.handle_answer(Asked(2), Err("gone".to_owned()));
+        turn.handle_answer(Asked(2), Err(StageError::new(FailureKind::Broken, "gone")));
         assert_eq!(acts(&mut turn), ["ask 1 20", "ask 2 20", "missed 1 1 gone"]);
     }
 

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::backend::cascade::llm::reports;
 use crate::backend::tests::within;
 use crate::cascade::context::ContextSettings;
 
@@ -99,12 +100,11 @@ async fn model(change: fn(&mut LlmSettings)) -> (Model, TcpListener) {
 }
 
 /// The text and the end of an answer.
-async fn asked(model: &Model) -> (String, Result<(), ModelError>) {
+async fn asked(model: &Model) -> (String, Result<(), StageError>) {
     let mut context = Context::new("Be brief.".to_owned(), ContextSettings::default());
     context.user_said("hello");
-    let body = model.request(&context, &[]);
-    let (reports, mut reported) = Model::reports();
-    let _asking = model.ask(Generation(1), &body, 0, reports);
+    let (reports, mut reported) = reports();
+    let _asking = model.ask(Generation(1), &context, &[], reports);
     let mut seen = String::new();
     loop {
         match within(reported.recv()).await.expect("the request ends with a report") {
@@ -125,7 +125,7 @@ async fn check(acts: Vec<Act>, text: &str, result: Result<(), ModelError>) {
     let (model, listener) = model(if is_slow { impatient } else { |_| () }).await;
     let shown = format!("{acts:.200?}");
     let server = tokio::spawn(async move { serve(&listener, acts).await });
-    assert_eq!(asked(&model).await, (text.to_owned(), result), "{shown}");
+    assert_eq!(asked(&model).await, (text.to_owned(), result.map_err(StageError::from)), "{shown}");
     server.abort();
 }
 
@@ -230,7 +230,7 @@ async fn the_request_is_what_servers_expect() {
     let (head, body) = request.split_once("\r\n\r\n").expect("it has a body");
     assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("authorization: Bearer the-key"), "{head}");
-    let body: Value = serde_json::from_str(body).expect("it is JSON");
+    let body: serde_json::Value = serde_json::from_str(body).expect("it is JSON");
     let expected = serde_json::json!({
         "model": "small", "stream": true, "max_tokens": 7,
         "messages": [
@@ -246,8 +246,9 @@ async fn dropping_the_request_hangs_up_at_once() {
     let (model, listener) = model(|_| ()).await;
     let acts = stream(vec![event("One"), Act::Hang]);
     let server = tokio::spawn(async move { serve(&listener, acts).await });
-    let (reports, mut reported) = Model::reports();
-    let asking = model.ask(Generation(1), &Value::Null, 0, reports);
+    let (reports, mut reported) = reports();
+    let context = Context::new(String::new(), ContextSettings::default());
+    let asking = model.ask(Generation(1), &context, &[], reports);
     assert!(matches!(within(reported.recv()).await, Some(ModelReport::Text { .. })));
     drop(asking);
     // The server returns when it sees the connection close.

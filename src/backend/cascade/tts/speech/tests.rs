@@ -55,7 +55,7 @@ async fn voice(
 }
 
 /// The audio of a phrase and how it ended.
-async fn spoken(reports: &mut mpsc::Receiver<TtsReport>) -> (Vec<i16>, Result<(), String>) {
+async fn spoken(reports: &mut mpsc::Receiver<TtsReport>) -> (Vec<i16>, Result<(), StageError>) {
     let mut pcm = Vec::new();
     loop {
         match within(reports.recv()).await.expect("the phrase ends") {
@@ -122,7 +122,7 @@ async fn what_goes_wrong_is_said_without_a_word_of_the_phrase() {
         .await;
         let _speaking = speaker.speak(WORK, "A secret.".to_owned(), 1.0);
         let (_, result) = spoken(&mut reports).await;
-        let problem = result.expect_err(expected);
+        let problem = result.expect_err(expected).to_string();
         assert!(problem.contains(expected), "{problem:?} should contain {expected:?}");
         assert!(!problem.contains("secret"), "{problem}");
     }
@@ -133,7 +133,8 @@ async fn a_voice_that_is_not_there_is_said_to_be_unreachable() {
     let speech = Speech::new(SpeechSettings::new("http://127.0.0.1:1/v1".to_owned(), None));
     let (speaker, mut reports) = Speaker::open(Arc::new(speech.expect("the address is right")));
     let _speaking = speaker.speak(WORK, "Hello.".to_owned(), 1.0);
-    let problem = "the speech synthesiser cannot be reached".to_owned();
+    let problem =
+        StageError::new(FailureKind::Unreachable, "the speech synthesiser cannot be reached");
     assert_eq!(spoken(&mut reports).await, (Vec::new(), Err(problem)));
 }
 
