@@ -36,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cascade",
             "nova",
             "tools",
+            "dsp::resample",
             "media::frame",
             "call::event",
             "script",
@@ -65,8 +66,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "yaml", "script", "agent", "backend", "nova", "tools", "flight", "peer", "media",
-            "dsp", "rtp", "call", "limits",
+            "yaml", "script", "agent", "backend", "cascade", "nova", "tools", "flight", "peer",
+            "media", "dsp", "rtp", "call", "limits",
         ],
     ),
     (
@@ -284,7 +285,7 @@ fn rooms_used(code: &str) -> BTreeSet<String> {
     used
 }
 
-/// The room at the front of a path: `media::frame` and `call::event` are finer than their rooms.
+/// The room at the front of a path: some names are finer than their rooms.
 fn room_in(path: &str) -> Option<String> {
     let word = |text: &str| -> String {
         text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
@@ -295,7 +296,9 @@ fn room_in(path: &str) -> Option<String> {
     }
     let inner = path.trim_start()[room.len()..].strip_prefix("::").map(word).unwrap_or_default();
     match (room.as_str(), inner.as_str()) {
-        ("call", "event") | ("media", "frame") => Some(format!("{room}::{inner}")),
+        ("call", "event") | ("media", "frame") | ("dsp", "resample") => {
+            Some(format!("{room}::{inner}"))
+        }
         _ => Some(room),
     }
 }

@@ -18,6 +18,7 @@ mod library;
 pub mod llm;
 mod settings;
 mod socket;
+mod stage;
 mod talk;
 mod tools;
 pub mod tts;
@@ -30,17 +31,15 @@ use jiff::tz::TimeZone;
 pub use self::settings::{
     AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
 };
+pub use self::stage::Ranked;
 
 use self::asr::AsrStage;
-use self::asr::ears::Clinic;
-use self::asr::transcription::Transcription;
 use self::llm::LlmStage;
 use self::llm::model::Model;
+use self::stage::Stage;
 use self::talk::{Brain, Talk};
 use self::tools::Tools;
 use self::tts::TtsStage;
-use self::tts::flite::Flite;
-use self::tts::speech::Speech;
 use super::session;
 use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
 use crate::tools::Toolbox;
@@ -52,11 +51,11 @@ pub const PACE_RANGE: RangeInclusive<f32> = 0.5..=2.0;
 #[derive(Debug)]
 pub struct Cascade {
     name: &'static str,
-    asr: AsrStage,
+    asr: Arc<Stage<AsrStage>>,
     /// Who answers; `None`: the small dialogue.
-    model: Option<LlmStage>,
+    model: Option<Arc<Stage<LlmStage>>>,
     tools: Tools,
-    tts: TtsStage,
+    tts: Arc<Stage<TtsStage>>,
     time_zone: TimeZone,
     pace: f32,
 }
@@ -82,23 +81,15 @@ impl Cascade {
                 let unknown = |error| format!("time_zone: `{name}` is not known: {error}");
                 (None, zone.map_err(|error| invalid(unknown(error)))?)
             }
-            BrainSettings::Llm(settings) => {
-                (Some(LlmStage::Chat(Arc::new(Model::new(settings)?))), TimeZone::UTC)
+            BrainSettings::Llm(models) => {
+                let load = |settings| Ok(LlmStage::Chat(Arc::new(Model::new(settings)?)));
+                (Some(Arc::new(Stage::new("llm", models, load)?)), TimeZone::UTC)
             }
         };
-        let tts = match tts {
-            TtsSettings::Flite(voice) => TtsStage::Flite(Flite::load(voice)?),
-            TtsSettings::Speech(settings) => TtsStage::Speech(Arc::new(Speech::new(*settings)?)),
-        };
+        let tts = Arc::new(Stage::new("tts", tts, TtsStage::load)?);
         let with_commands = model.is_none();
-        let asr = match asr {
-            AsrSettings::PocketSphinx(settings) => {
-                AsrStage::PocketSphinx(Arc::new(Clinic::new(settings, with_commands)?))
-            }
-            AsrSettings::Transcription(settings) => {
-                AsrStage::Transcription(Arc::new(Transcription::new(settings)?))
-            }
-        };
+        let load = |settings| AsrStage::load(settings, with_commands);
+        let asr = Arc::new(Stage::new("asr", asr, load)?);
         Ok(Self { name, asr, model, tools: Tools::new(tools)?, tts, time_zone, pace })
     }
 }
@@ -111,7 +102,7 @@ impl Backend for Cascade {
     fn abilities(&self) -> Abilities {
         Abilities {
             speculates: true,
-            transcribes: matches!(self.asr, AsrStage::PocketSphinx(_)),
+            transcribes: self.asr.providers().iter().all(AsrStage::transcribes),
             says: true,
             greets: true,
             ends_turns: false,
@@ -123,9 +114,9 @@ impl Backend for Cascade {
         let (session, channels) = channels();
         let brain = match &self.model {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
-            Some(model) => Brain::model(model.clone(), &self.tools, call),
+            Some(model) => Brain::model(Arc::clone(model), &self.tools, call),
         };
-        let talk = Talk::new(self.asr.open(), self.tts.open(), brain, self.pace);
+        let talk = Talk::new(asr::open(&self.asr), tts::open(&self.tts), brain, self.pace);
         tokio::spawn(session::run(talk, channels));
         Ok(session)
     }

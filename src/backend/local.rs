@@ -48,9 +48,12 @@ impl From<LocalSettings> for CascadeSettings {
     fn from(local: LocalSettings) -> Self {
         let LocalSettings { voice, pace, recognition, time_zone, llm } = local;
         Self {
-            asr: AsrSettings::PocketSphinx(recognition),
-            brain: llm.map_or(BrainSettings::Dialogue { time_zone }, BrainSettings::Llm),
-            tts: TtsSettings::Flite(voice),
+            asr: vec![AsrSettings::PocketSphinx(recognition).into()],
+            brain: match llm {
+                Some(llm) => BrainSettings::Llm(vec![llm.into()]),
+                None => BrainSettings::Dialogue { time_zone },
+            },
+            tts: vec![TtsSettings::Flite(voice).into()],
             pace,
         }
     }

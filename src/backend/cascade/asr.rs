@@ -1,5 +1,6 @@
 //! Speech recognition, as a stage: hears turns and says what was said in each.
 
+mod chain;
 pub(super) mod ears;
 mod phones;
 pub(super) mod pocketsphinx;
@@ -13,10 +14,14 @@ use tokio::sync::mpsc;
 pub use self::transcriber::{Transcriber, transcriber};
 pub use self::transcription::TranscriptionSettings;
 
+use self::chain::Chain;
 use self::ears::{Clinic, Ears};
 use self::transcription::{Listener, Transcription};
 use super::error::StageError;
+use super::settings::AsrSettings;
+use super::stage::Stage;
 use crate::agent::PcmFrame;
+use crate::backend::BackendError;
 use crate::call::event::{Generation, TurnId};
 
 /// What recognises an agent's calls.
@@ -29,6 +34,27 @@ pub(super) enum AsrStage {
 }
 
 impl AsrStage {
+    /// Loads what is on this machine, and checks the rest. `with_commands`: it is to understand what the
+    /// small dialogue understands.
+    pub(super) fn load(settings: AsrSettings, with_commands: bool) -> Result<Self, BackendError> {
+        Ok(match settings {
+            AsrSettings::PocketSphinx(settings) => {
+                Self::PocketSphinx(Arc::new(Clinic::new(settings, with_commands)?))
+            }
+            AsrSettings::Transcription(settings) => {
+                Self::Transcription(Arc::new(Transcription::new(settings)?))
+            }
+        })
+    }
+
+    /// Whether it says what the user says while the user speaks.
+    pub(super) const fn transcribes(&self) -> bool {
+        match self {
+            Self::PocketSphinx(_) => true,
+            Self::Transcription(_) => false,
+        }
+    }
+
     /// Begins to listen to a call. The first report is [`AsrReport::Ready`] or [`AsrReport::Failed`].
     pub(super) fn open(&self) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
         match self {
@@ -40,6 +66,17 @@ impl AsrStage {
                 let (listener, reports) = Listener::open(Arc::clone(endpoint));
                 (Box::new(listener), reports)
             }
+        }
+    }
+}
+
+/// Begins to listen to a call, with whichever provider can.
+pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
+    match stage.only() {
+        Some(only) => only.open(),
+        None => {
+            let (chain, reports) = Chain::open(stage);
+            (Box::new(chain), reports)
         }
     }
 }
@@ -56,7 +93,7 @@ pub(super) trait Asr: Send {
 }
 
 /// What a recogniser is told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Ask {
     /// A turn began.
     Start(TurnId),

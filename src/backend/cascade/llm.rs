@@ -1,5 +1,6 @@
 //! A language model, as a stage: asked with the conversation, writes the answer.
 
+pub(super) mod chain;
 pub(super) mod model;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(in crate::backend) enum LlmStage {
 
 impl LlmStage {
     /// Has the model write what follows in `context`. Calls of tools without an id get one that no call of
-    /// the context has. Reports end with exactly one [`ModelReport::Done`] unless what is returned is dropped.
+    /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped.
     pub(super) fn ask(
         &self,
         work: Generation,

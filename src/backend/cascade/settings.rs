@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use super::asr::TranscriptionSettings;
 use super::llm::LlmSettings;
+use super::stage::Ranked;
 use super::tts::{SpeechSettings, Voice};
 
-/// A cascade: a setting for each stage.
+/// A cascade: for each stage its providers, in the order in which they are asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CascadeSettings {
-    pub asr: AsrSettings,
+    pub asr: Vec<Ranked<AsrSettings>>,
     pub brain: BrainSettings,
-    pub tts: TtsSettings,
+    pub tts: Vec<Ranked<TtsSettings>>,
     /// How fast it speaks, relative to the voice's own pace: [`PACE_RANGE`](super::PACE_RANGE), default 1.0.
     pub pace: f32,
 }
@@ -20,21 +21,39 @@ pub struct CascadeSettings {
 /// Who hears, answers and speaks, in a line.
 impl fmt::Display for CascadeSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.asr {
-            AsrSettings::PocketSphinx(_) => write!(formatter, "PocketSphinx hears, ")?,
-            AsrSettings::Transcription(asr) => {
-                write!(formatter, "{} at {} hears, ", asr.model, asr.url)?;
-            }
+        write!(formatter, "{} hears, ", either(&self.asr))?;
+        if let BrainSettings::Llm(models) = &self.brain {
+            write!(formatter, "{} answers, ", either(models))?;
         }
-        match &self.brain {
-            BrainSettings::Dialogue { .. } => {}
-            BrainSettings::Llm(llm) => write!(formatter, "{} at {} answers, ", llm.model, llm.url)?,
+        write!(formatter, "{} speaks", either(&self.tts))
+    }
+}
+
+fn either<S: fmt::Display>(providers: &[Ranked<S>]) -> String {
+    let named: Vec<_> = providers.iter().map(|provider| provider.settings.to_string()).collect();
+    named.join(", or else ")
+}
+
+impl fmt::Display for AsrSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PocketSphinx(_) => formatter.write_str("PocketSphinx"),
+            Self::Transcription(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
         }
-        match &self.tts {
-            TtsSettings::Flite(_) => write!(formatter, "flite speaks"),
-            TtsSettings::Speech(tts) => {
-                write!(formatter, "{} of {} at {} speaks", tts.voice, tts.model, tts.url)
-            }
+    }
+}
+
+impl fmt::Display for LlmSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} at {}", self.model, self.url)
+    }
+}
+
+impl fmt::Display for TtsSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flite(_) => formatter.write_str("flite"),
+            Self::Speech(tts) => write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url),
         }
     }
 }
@@ -76,8 +95,8 @@ pub enum BrainSettings {
         /// IANA name of the time zone in which time and date are told. Default: the machine's.
         time_zone: Option<String>,
     },
-    /// A language model.
-    Llm(LlmSettings),
+    /// Language models, in the order in which they are asked.
+    Llm(Vec<Ranked<LlmSettings>>),
 }
 
 /// What speaks.

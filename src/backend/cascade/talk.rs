@@ -207,7 +207,7 @@ impl Talk {
             }
             AsrReport::Partial { turn, text } => self.understood_so_far(turn, text),
             AsrReport::LooksComplete { turn, probability } => {
-                self.looks_complete(turn, probability)
+                self.looks_complete(turn, probability);
             }
             AsrReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
             AsrReport::Final { turn, generation, text } => {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::asr::ears::Ears;
+use super::asr::ears::{Clinic, Ears};
 use super::asr::{Ask, Asr, AsrReport};
 use super::llm::LlmSettings;
 use super::tts::Voice;
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::llm::model::tests::{Act, answer, event, serve, stream};
+use super::tts::flite::Flite;
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};
 use crate::backend::local::LocalSettings;
@@ -39,9 +40,9 @@ pub(in crate::backend) fn local() -> &'static Cascade {
 }
 
 fn clinic() -> Arc<Clinic> {
-    match &local().asr {
-        AsrStage::PocketSphinx(clinic) => Arc::clone(clinic),
-        AsrStage::Transcription(_) => unreachable!("the local backend hears by itself"),
+    match local().asr.only() {
+        Some(AsrStage::PocketSphinx(clinic)) => Arc::clone(clinic),
+        other => unreachable!("the local backend hears by itself: {other:?}"),
     }
 }
 
@@ -305,8 +306,9 @@ async fn with_tools(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let settings = LlmSettings::new(url, "small".to_owned(), None);
-    let model = Model::new(settings).expect("the settings are right");
-    let model = Some(LlmStage::Chat(Arc::new(model)));
+    let load = |settings| Ok(LlmStage::Chat(Arc::new(Model::new(settings)?)));
+    let stage = Stage::new("llm", vec![settings.into()], load).expect("the settings are right");
+    let model = Some(Arc::new(stage));
     let server = tokio::spawn(async move {
         let mut requests = Vec::new();
         for acts in answers {

@@ -41,7 +41,7 @@ impl Tools {
     }
 
     /// What a model is told of them.
-    pub(super) fn declarations(&self) -> &[ToolDeclaration] {
+    pub(super) const fn declarations(&self) -> &Arc<[ToolDeclaration]> {
         &self.declarations
     }
 
@@ -75,7 +75,7 @@ pub(super) enum HandsAct {
 
 impl Hands {
     /// What a model is told of the tools.
-    pub(super) fn declarations(&self) -> &[ToolDeclaration] {
+    pub(super) const fn declarations(&self) -> &Arc<[ToolDeclaration]> {
         self.tools.declarations()
     }
 

@@ -1,5 +1,6 @@
 //! Speech synthesis, as a stage: speaks phrases, one after the other.
 
+mod chain;
 pub(in crate::backend) mod flite;
 pub(in crate::backend) mod mouth;
 pub(super) mod speech;
@@ -13,10 +14,14 @@ use tokio::task::AbortHandle;
 pub use self::flite::Voice;
 pub use self::speech::SpeechSettings;
 
+use self::chain::Chain;
 use self::flite::Flite;
 use self::mouth::Mouth;
 use self::speech::{Speaker, Speech};
 use super::error::StageError;
+use super::settings::TtsSettings;
+use super::stage::Stage;
+use crate::backend::BackendError;
 use crate::call::event::{Generation, WordTime};
 
 /// What speaks to an agent's calls.
@@ -29,6 +34,14 @@ pub(super) enum TtsStage {
 }
 
 impl TtsStage {
+    /// Loads what is on this machine, and checks the rest.
+    pub(super) fn load(settings: TtsSettings) -> Result<Self, BackendError> {
+        Ok(match settings {
+            TtsSettings::Flite(voice) => Self::Flite(Flite::load(voice)?),
+            TtsSettings::Speech(settings) => Self::Speech(Arc::new(Speech::new(*settings)?)),
+        })
+    }
+
     /// A call's voice, and where it reports.
     pub(super) fn open(&self) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
         match self {
@@ -40,6 +53,17 @@ impl TtsStage {
                 let (speaker, reports) = Speaker::open(Arc::clone(endpoint));
                 (Box::new(speaker), reports)
             }
+        }
+    }
+}
+
+/// A call's voice, of whichever provider can, and where it reports.
+pub(super) fn open(stage: &Arc<Stage<TtsStage>>) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
+    match stage.only() {
+        Some(only) => only.open(),
+        None => {
+            let (chain, reports) = Chain::open(stage);
+            (Box::new(chain), reports)
         }
     }
 }

@@ -67,6 +67,7 @@ pub enum Wait {
 pub struct Attempt {
     preferred: Option<usize>,
     avoided: Option<usize>,
+    hedges: bool,
     state: State,
     slots: [Slot; PROVIDERS_MAX],
     acts: VecDeque<Act>,
@@ -106,6 +107,7 @@ impl Attempt {
         Self {
             preferred,
             avoided: None,
+            hedges: true,
             state: State::New,
             slots: [Slot::Untried; PROVIDERS_MAX],
             acts: VecDeque::new(),
@@ -117,6 +119,13 @@ impl Attempt {
     #[must_use]
     pub const fn avoiding(mut self, provider: usize) -> Self {
         self.avoided = Some(provider);
+        self
+    }
+
+    /// One for which a second provider is asked only after the first has failed.
+    #[must_use]
+    pub const fn unhedged(mut self) -> Self {
+        self.hedges = false;
         self
     }
 
@@ -226,6 +235,11 @@ impl Attempt {
         }
     }
 
+    /// Whether this provider was asked and has neither answered nor failed.
+    pub fn is_asking(&self, provider: usize) -> bool {
+        matches!(self.state, State::Asking) && self.asked(provider).is_some()
+    }
+
     /// Whether there is nothing to wait for any more.
     pub const fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
@@ -312,7 +326,8 @@ impl Attempt {
         while let Some(provider) = self.next_untried(breakers.count()) {
             match breakers.admit(now, provider) {
                 Ok(permit) => {
-                    let hedge_after: Option<Duration> = breakers.hedge_after(provider);
+                    let hedge_after: Option<Duration> =
+                        breakers.hedge_after(provider).filter(|_| self.hedges);
                     self.slots[provider] = Slot::Asked(Asked {
                         since: now,
                         permit,

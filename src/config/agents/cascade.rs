@@ -1,10 +1,13 @@
 //! `cascade`: recognition, somebody who answers, and speech; and `local`, which is one of them.
 
+mod providers;
+
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use self::providers::providers;
 use super::{Environment, phrases, resolve};
 use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
@@ -31,15 +34,37 @@ pub(super) fn decode(
 ) -> Option<CascadeSettings> {
     let known = ["asr", "llm", "tts", "pace", "time_zone"];
     let mut fields = fields.fields("cascade", &known)?;
-    let asr = asr(&mut fields, folder, environment);
+    let mut asr = providers(&mut fields, "asr", &asr_keys(), |it| asr(it, folder, environment));
+    if asr.is_empty() {
+        asr.push(AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into());
+    }
     let time_zone = fields.string("time_zone");
-    let brain = match llm(&mut fields, environment) {
-        Some(llm) => BrainSettings::Llm(llm),
-        None => BrainSettings::Dialogue { time_zone },
+    let llm = providers(&mut fields, "llm", &LLM_KEYS, |it| llm(it, environment));
+    let brain = match llm.is_empty() {
+        true => BrainSettings::Dialogue { time_zone },
+        false => BrainSettings::Llm(llm),
     };
-    let tts = tts(&mut fields, environment);
+    let mut tts = providers(&mut fields, "tts", &tts_keys(), |it| tts(it, environment));
+    if tts.is_empty() {
+        tts.push(TtsSettings::Flite(Voice::Slt).into());
+    }
     let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
     Some(CascadeSettings { asr, brain, tts, pace })
+}
+
+const OF_POCKETSPHINX: [&str; 3] = ["recognition_model", "recognisers_kept", "recognisers_max"];
+const OF_TRANSCRIPTION: [&str; 7] = [
+    "url",
+    "model",
+    "language",
+    "vocabulary",
+    "api_key_env",
+    "connect_timeout_ms",
+    "answer_timeout_ms",
+];
+
+fn asr_keys() -> Vec<&'static str> {
+    [&["kind"][..], &OF_POCKETSPHINX, &OF_TRANSCRIPTION].concat()
 }
 
 fn asr(
@@ -52,39 +77,43 @@ fn asr(
         PocketSphinx,
         Transcription,
     }
-    const OF_POCKETSPHINX: [&str; 3] = ["recognition_model", "recognisers_kept", "recognisers_max"];
-    const OF_TRANSCRIPTION: [&str; 7] = [
-        "url",
-        "model",
-        "language",
-        "vocabulary",
-        "api_key_env",
-        "connect_timeout_ms",
-        "answer_timeout_ms",
-    ];
-    let known = [&["kind"][..], &OF_POCKETSPHINX, &OF_TRANSCRIPTION].concat();
-    let Some(mut fields) = fields.fields("asr", &known) else {
-        return AsrSettings::PocketSphinx(PocketSphinxSettings::default());
-    };
     let kinds = [("pocketsphinx", Kind::PocketSphinx), ("transcription", Kind::Transcription)];
     match fields.choice("kind", &kinds, Kind::PocketSphinx) {
         Kind::PocketSphinx => {
-            refuse(&mut fields, &OF_TRANSCRIPTION, "pocketsphinx");
-            AsrSettings::PocketSphinx(recognisers(&mut fields, folder))
+            refuse(fields, &OF_TRANSCRIPTION, "pocketsphinx");
+            AsrSettings::PocketSphinx(recognisers(fields, folder))
         }
         Kind::Transcription => {
-            refuse(&mut fields, &OF_POCKETSPHINX, "transcription");
+            refuse(fields, &OF_POCKETSPHINX, "transcription");
             let url = fields.required_string("url");
-            let mut settings = TranscriptionSettings::new(url, key(&mut fields, environment));
-            text(&mut fields, "model", &mut settings.model);
+            let mut settings = TranscriptionSettings::new(url, key(fields, environment));
+            text(fields, "model", &mut settings.model);
             settings.language = fields.string_max("language", 35);
             settings.vocabulary =
-                phrases(&mut fields, "vocabulary", VOCABULARY_MAX, VOCABULARY_CHARS_MAX);
-            patience(&mut fields, "connect_timeout_ms", &mut settings.connect_timeout);
-            patience(&mut fields, "answer_timeout_ms", &mut settings.answer_timeout);
+                phrases(fields, "vocabulary", VOCABULARY_MAX, VOCABULARY_CHARS_MAX);
+            patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
+            patience(fields, "answer_timeout_ms", &mut settings.answer_timeout);
             AsrSettings::Transcription(settings)
         }
     }
+}
+
+const OF_SPEECH: [&str; 11] = [
+    "url",
+    "path",
+    "model",
+    "format",
+    "api_key_env",
+    "sample_rate_hz",
+    "requests_max",
+    "extra",
+    "connect_timeout_ms",
+    "first_audio_timeout_ms",
+    "stall_timeout_ms",
+];
+
+fn tts_keys() -> Vec<&'static str> {
+    [&["kind", "voice"][..], &OF_SPEECH].concat()
 }
 
 fn tts(fields: &mut Fields<'_, '_>, environment: &Environment) -> TtsSettings {
@@ -93,43 +122,26 @@ fn tts(fields: &mut Fields<'_, '_>, environment: &Environment) -> TtsSettings {
         Flite,
         Speech,
     }
-    const OF_SPEECH: [&str; 11] = [
-        "url",
-        "path",
-        "model",
-        "format",
-        "api_key_env",
-        "sample_rate_hz",
-        "requests_max",
-        "extra",
-        "connect_timeout_ms",
-        "first_audio_timeout_ms",
-        "stall_timeout_ms",
-    ];
-    let known = [&["kind", "voice"][..], &OF_SPEECH].concat();
-    let Some(mut fields) = fields.fields("tts", &known) else {
-        return TtsSettings::Flite(Voice::Slt);
-    };
     match fields.choice("kind", &[("flite", Kind::Flite), ("speech", Kind::Speech)], Kind::Flite) {
         Kind::Flite => {
-            refuse(&mut fields, &OF_SPEECH, "flite");
+            refuse(fields, &OF_SPEECH, "flite");
             TtsSettings::Flite(fields.choice("voice", &Voice::NAMES, Voice::Slt))
         }
         Kind::Speech => {
             let url = fields.required_string("url");
-            let mut settings = SpeechSettings::new(url, key(&mut fields, environment));
-            text(&mut fields, "path", &mut settings.path);
-            text(&mut fields, "model", &mut settings.model);
-            text(&mut fields, "voice", &mut settings.voice);
-            text(&mut fields, "format", &mut settings.format);
+            let mut settings = SpeechSettings::new(url, key(fields, environment));
+            text(fields, "path", &mut settings.path);
+            text(fields, "model", &mut settings.model);
+            text(fields, "voice", &mut settings.voice);
+            text(fields, "format", &mut settings.format);
             settings.sample_rate_hz =
                 fields.choice("sample_rate_hz", &RATES, settings.sample_rate_hz);
             let most = fields.u32_in("requests_max", 1..=1_000, settings.requests_max as u32);
             settings.requests_max = most as usize;
-            settings.extra = extra(&mut fields);
-            patience(&mut fields, "connect_timeout_ms", &mut settings.connect_timeout);
-            patience(&mut fields, "first_audio_timeout_ms", &mut settings.first_audio_timeout);
-            patience(&mut fields, "stall_timeout_ms", &mut settings.stall_timeout);
+            settings.extra = extra(fields);
+            patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
+            patience(fields, "first_audio_timeout_ms", &mut settings.first_audio_timeout);
+            patience(fields, "stall_timeout_ms", &mut settings.stall_timeout);
             TtsSettings::Speech(Box::new(settings))
         }
     }
@@ -169,7 +181,8 @@ pub(super) fn local(
     settings.pace = local.f32_in("pace", PACE_RANGE, settings.pace);
     settings.recognition = recognisers(&mut local, folder);
     settings.time_zone = local.string("time_zone");
-    settings.llm = llm(&mut local, environment);
+    settings.llm =
+        local.fields("llm", &LLM_KEYS).map(|mut llm_fields| llm(&mut llm_fields, environment));
     settings
 }
 
@@ -185,24 +198,24 @@ fn recognisers(fields: &mut Fields<'_, '_>, folder: Option<&Path>) -> PocketSphi
     settings
 }
 
-fn llm(fields: &mut Fields<'_, '_>, environment: &Environment) -> Option<LlmSettings> {
-    let known = [
-        "url",
-        "model",
-        "api_key_env",
-        "tokens_max",
-        "connect_timeout_ms",
-        "first_token_timeout_ms",
-        "stall_timeout_ms",
-    ];
-    let mut fields = fields.fields("llm", &known)?;
+const LLM_KEYS: [&str; 7] = [
+    "url",
+    "model",
+    "api_key_env",
+    "tokens_max",
+    "connect_timeout_ms",
+    "first_token_timeout_ms",
+    "stall_timeout_ms",
+];
+
+fn llm(fields: &mut Fields<'_, '_>, environment: &Environment) -> LlmSettings {
     let (url, model) = (fields.required_string("url"), fields.required_string("model"));
-    let mut settings = LlmSettings::new(url, model, key(&mut fields, environment));
+    let mut settings = LlmSettings::new(url, model, key(fields, environment));
     settings.tokens_max = fields.u32_in("tokens_max", 1..=4_096, settings.tokens_max);
-    patience(&mut fields, "connect_timeout_ms", &mut settings.connect_timeout);
-    patience(&mut fields, "first_token_timeout_ms", &mut settings.first_token_timeout);
-    patience(&mut fields, "stall_timeout_ms", &mut settings.stall_timeout);
-    Some(settings)
+    patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
+    patience(fields, "first_token_timeout_ms", &mut settings.first_token_timeout);
+    patience(fields, "stall_timeout_ms", &mut settings.stall_timeout);
+    settings
 }
 
 /// The key in the environment variable that is named.

@@ -1,12 +1,15 @@
 //! Who answers: the small dialogue or a language model.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use super::reply::Source;
 use crate::backend::CallContext;
 use crate::backend::cascade::dialogue::Dialogue;
-use crate::backend::cascade::llm::{self, LlmStage, ModelReport};
+use crate::backend::cascade::llm::{self, LlmStage, ModelReport, chain};
+use crate::backend::cascade::stage::Stage;
 use crate::backend::cascade::tools::{Hands, Tools};
 use crate::call::event::Generation;
 use crate::cascade::context::{Context, ContextSettings};
@@ -23,7 +26,7 @@ pub(in crate::backend) enum Brain {
 
 /// A language model, what it knows of the call, and its tools.
 pub(in crate::backend) struct ModelBrain {
-    model: LlmStage,
+    model: Arc<Stage<LlmStage>>,
     pub(super) context: Context,
     pub(super) greeting: Option<String>,
     reports: mpsc::Sender<ModelReport>,
@@ -34,7 +37,7 @@ impl ModelBrain {
     /// Has the model write what follows in `context`, for this work.
     pub(super) fn ask(&self, work: Generation, context: &Context) -> Source {
         let reports = self.reports.clone();
-        let _asking = self.model.ask(work, context, self.hands.declarations(), reports);
+        let _asking = chain::ask(&self.model, work, context, self.hands.declarations(), reports);
         Source::Writing { _asking, text: Box::default(), chars: 0 }
     }
 }
@@ -50,7 +53,7 @@ impl Brain {
     }
 
     pub(in crate::backend) fn model(
-        model: LlmStage,
+        model: Arc<Stage<LlmStage>>,
         tools: &Tools,
         call: CallContext,
     ) -> BrainParts {

@@ -6,6 +6,7 @@ use crate::backend::cascade::tts::{SpeechSettings, Voice};
 use crate::backend::cascade::{
     AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
 };
+use crate::cascade::failover::{Hedge, ProviderSettings};
 use crate::config::{BackendConfig, Config, Environment};
 use crate::yaml::YamlError;
 
@@ -30,9 +31,9 @@ fn settings(cascade: &str) -> CascadeSettings {
 #[test]
 fn a_cascade_of_nothing_is_what_is_on_this_machine() {
     let expected = CascadeSettings {
-        asr: AsrSettings::PocketSphinx(PocketSphinxSettings::default()),
+        asr: vec![AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into()],
         brain: BrainSettings::Dialogue { time_zone: None },
-        tts: TtsSettings::Flite(Voice::Slt),
+        tts: vec![TtsSettings::Flite(Voice::Slt).into()],
         pace: 1.0,
     };
     assert_eq!(settings("{}"), expected);
@@ -67,9 +68,9 @@ fn every_key_is_read() {
     tts.extra.insert("speaker_id".to_owned(), 3.into());
     (tts.connect_timeout, tts.first_audio_timeout, tts.stall_timeout) = (short, longer, long);
     let expected = CascadeSettings {
-        asr: AsrSettings::Transcription(asr),
-        brain: BrainSettings::Llm(llm),
-        tts: TtsSettings::Speech(Box::new(tts)),
+        asr: vec![AsrSettings::Transcription(asr).into()],
+        brain: BrainSettings::Llm(vec![llm.into()]),
+        tts: vec![TtsSettings::Speech(Box::new(tts)).into()],
         pace: 1.5,
     };
     assert_eq!(read, expected);
@@ -108,4 +109,29 @@ fn a_cascade_without_its_section_is_refused() {
     let text = "agents:\n  a:\n    backend: cascade\n";
     let refused = Config::parse(text, None, &Environment::of(&[])).expect_err("no stages");
     assert!(told(&refused).contains("the cascade needs its stages"), "{refused:?}");
+}
+
+#[test]
+fn a_stage_may_have_several_providers_in_order() {
+    let read = settings(
+        "{asr: [{kind: transcription, url: 'http://asr/v1', budget_ms: 900, hedge_ms: 300}, \
+                {kind: pocketsphinx}]}",
+    );
+    let [first, second] = &read.asr[..] else { panic!("{:?}", read.asr) };
+    let transcription = TranscriptionSettings::new("http://asr/v1".to_owned(), None);
+    assert_eq!(first.settings, AsrSettings::Transcription(transcription));
+    let (until_known, at_least) = (Duration::from_millis(300), Duration::from_millis(50));
+    let budget = Duration::from_millis(900);
+    let hedge = Hedge::P95 { until_known, at_least };
+    assert_eq!(first.usage, ProviderSettings { budget, hedge, ..ProviderSettings::default() });
+    assert_eq!(*second, AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into());
+}
+
+#[test]
+fn a_stage_without_any_or_with_too_many_providers_is_refused() {
+    let none = parse("{tts: []}").expect_err("nobody speaks");
+    assert!(none.contains("cascade.tts: expected 1 to 8 providers, received none"), "{none}");
+    let many = parse(&format!("{{tts: [{}]}}", ["{kind: flite}"; 9].join(", ")));
+    let many = many.expect_err("too many speak");
+    assert!(many.contains("expected at most 8 entries, received 9"), "{many}");
 }

@@ -1,0 +1,141 @@
+//! Transcription servers of which some refuse or say nothing.
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::backend::cascade::AsrSettings;
+use crate::backend::cascade::asr::TranscriptionSettings;
+use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
+use crate::backend::cascade::stage::Ranked;
+use crate::backend::tests::within;
+use crate::call::event::Generation;
+use crate::cascade::failover::{Hedge, ProviderSettings};
+use crate::limits::WIDEBAND_FRAME;
+
+const LOUD: PcmFrame = PcmFrame([1_000; WIDEBAND_FRAME]);
+const TURN: TurnId = TurnId(1);
+const END: Generation = Generation(3);
+
+/// A chain of servers, each of which answers its requests in turn.
+async fn chain(
+    servers: Vec<Vec<Vec<Does>>>,
+    usage: ProviderSettings,
+) -> (Chain, mpsc::Receiver<AsrReport>, Vec<JoinHandle<Vec<String>>>) {
+    let (mut ranked, mut handles) = (Vec::new(), Vec::new());
+    for answers in servers {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
+        handles.push(tokio::spawn(async move {
+            let mut requests = Vec::new();
+            for acts in answers {
+                requests.push(serve(&listener, acts).await);
+            }
+            requests
+        }));
+        let settings = AsrSettings::Transcription(TranscriptionSettings::new(url, None));
+        ranked.push(Ranked { settings, usage });
+    }
+    let load = |settings| AsrStage::load(settings, false);
+    let stage = Stage::new("asr", ranked, load).expect("the settings are right");
+    let (chain, mut reports) = Chain::open(&Arc::new(stage));
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
+    (chain, reports, handles)
+}
+
+fn say(chain: &mut Chain, turn: TurnId, frames: usize) {
+    chain.ask(Ask::Start(turn)).expect("there is room");
+    (0..frames).for_each(|_| chain.hear(LOUD));
+}
+
+fn transcript(text: &str) -> Vec<Does> {
+    answer("200 OK", "application/json", &serde_json::json!({ "text": text }).to_string())
+}
+
+fn refused() -> Vec<Does> {
+    answer("500 Oops", "application/json", "{}")
+}
+
+fn understood(text: &str) -> Option<AsrReport> {
+    Some(AsrReport::Final { turn: TURN, generation: END, text: text.to_owned() })
+}
+
+#[tokio::test]
+async fn the_next_is_given_the_whole_turn_and_keeps_the_call() {
+    let servers = vec![vec![refused()], vec![transcript("one"), transcript("two")]];
+    let (mut chain, mut reports, servers) = chain(servers, ProviderSettings::default()).await;
+    say(&mut chain, TURN, 40);
+    chain.ask(Ask::End { turn: TURN, generation: END }).expect("there is room");
+    assert_eq!(within(reports.recv()).await, understood("one"));
+    let (turn, generation) = (TurnId(2), Generation(4));
+    say(&mut chain, turn, 10);
+    chain.ask(Ask::End { turn, generation }).expect("there is room");
+    let text = "two".to_owned();
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Final { turn, generation, text }));
+    let mut sizes = Vec::new();
+    for server in servers {
+        let requests = within(server).await.expect("it was served");
+        sizes.push(requests.iter().map(|request| audio_bytes(request)).collect::<Vec<_>>());
+    }
+    assert_eq!(sizes, [vec![40 * 640], vec![40 * 640, 10 * 640]]);
+}
+
+/// Bytes of samples in an upload, by its wav header.
+fn audio_bytes(request: &str) -> usize {
+    let length = request.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|it| it.trim().parse().ok()).expect("it has a length");
+    // The form around the samples takes less than a frame.
+    length - length % 640
+}
+
+#[tokio::test]
+async fn one_that_says_nothing_is_overtaken() {
+    let (until_known, at_least) = (Duration::from_millis(30), Duration::from_millis(30));
+    let hedge = Hedge::P95 { until_known, at_least };
+    let usage = ProviderSettings { hedge, ..ProviderSettings::default() };
+    let servers = vec![vec![vec![Does::Hang]], vec![transcript("one")]];
+    let (mut chain, mut reports, servers) = chain(servers, usage).await;
+    say(&mut chain, TURN, 20);
+    chain.ask(Ask::End { turn: TURN, generation: END }).expect("there is room");
+    assert_eq!(within(reports.recv()).await, understood("one"));
+    for server in servers {
+        within(server).await.expect("it was hung up on, or answered");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_understands_is_missed_and_the_next_is_heard() {
+    let first = vec![refused(), transcript("two")];
+    let (mut chain, mut reports, _servers) =
+        chain(vec![first, vec![refused()]], ProviderSettings::default()).await;
+    say(&mut chain, TURN, 20);
+    chain.ask(Ask::End { turn: TURN, generation: END }).expect("there is room");
+    let missed = within(reports.recv()).await;
+    let Some(AsrReport::Missed { turn: TURN, generation: END, error }) = missed else {
+        panic!("{missed:?}")
+    };
+    assert!(error.message.contains("number 1 failed, number 2 failed"), "{error}");
+    let (turn, generation) = (TurnId(2), Generation(4));
+    say(&mut chain, turn, 10);
+    chain.ask(Ask::End { turn, generation }).expect("there is room");
+    let text = "two".to_owned();
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Final { turn, generation, text }));
+}
+
+#[tokio::test]
+async fn what_may_be_the_end_is_told_once_and_not_after_the_turn_was_none() {
+    let servers = vec![vec![transcript("one"), transcript("two")], vec![]];
+    let (mut chain, mut reports, _servers) = chain(servers, ProviderSettings::default()).await;
+    say(&mut chain, TURN, 20);
+    let generation = Generation(1);
+    chain.ask(Ask::Peek { turn: TURN, generation }).expect("there is room");
+    let text = "one".to_owned();
+    let likely = AsrReport::Likely { turn: TURN, generation, text };
+    assert_eq!(within(reports.recv()).await, Some(likely));
+    chain.ask(Ask::Forget).expect("there is room");
+    say(&mut chain, TurnId(2), 20);
+    chain.ask(Ask::End { turn: TurnId(2), generation: END }).expect("there is room");
+    let text = "two".to_owned();
+    let expected = AsrReport::Final { turn: TurnId(2), generation: END, text };
+    assert_eq!(within(reports.recv()).await, Some(expected));
+}

@@ -1,0 +1,207 @@
+//! Several language models, of which one writes: the next stands in for one that fails, also in the middle.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::{Asking, Calls, LlmStage, ModelReport, reports};
+use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::stage::{Stage, exhausted};
+use crate::call::event::Generation;
+use crate::cascade::chat::ToolDeclaration;
+use crate::cascade::context::Context;
+use crate::cascade::failover::{Act, Attempt, Failure, FailureKind, First};
+use crate::limits::PROVIDERS_MAX;
+
+/// Said to a model that goes on where another one broke off, in the user's place.
+const GO_ON: &str = "(Your answer was cut off here. Go on with its next word. Repeat nothing.)";
+
+/// As [`LlmStage::ask`], of whichever provider can.
+pub(in crate::backend::cascade) fn ask(
+    stage: &Arc<Stage<LlmStage>>,
+    work: Generation,
+    context: &Context,
+    tools: &Arc<[ToolDeclaration]>,
+    to: mpsc::Sender<ModelReport>,
+) -> Asking {
+    if let Some(only) = stage.only() {
+        return only.ask(work, context, tools, to);
+    }
+    let request = Request {
+        stage: Arc::clone(stage),
+        context: context.clone(),
+        tools: Arc::clone(tools),
+        work,
+        to,
+        written: String::new(),
+        held: String::new(),
+    };
+    Asking(tokio::spawn(request.run()))
+}
+
+struct Request {
+    stage: Arc<Stage<LlmStage>>,
+    context: Context,
+    tools: Arc<[ToolDeclaration]>,
+    work: Generation,
+    to: mpsc::Sender<ModelReport>,
+    /// What was told of the answer: whole words.
+    written: String,
+    /// The beginning of a word, which the next provider would not know how to end.
+    held: String,
+}
+
+/// How one provider, or all of them, ended.
+enum Ended {
+    Complete(Calls),
+    /// In the middle of its answer.
+    Broken(usize),
+    Exhausted(StageError),
+    /// Nobody reads the answer.
+    Unread,
+}
+
+impl Request {
+    async fn run(mut self) {
+        let mut avoided = None;
+        // Each round but the last has lost a provider in the middle of its answer.
+        for _ in 0..PROVIDERS_MAX {
+            let result = match self.attempt(avoided).await {
+                Ended::Unread => return,
+                Ended::Broken(provider) => {
+                    avoided = Some(provider);
+                    continue;
+                }
+                Ended::Complete(calls) => Ok(calls),
+                Ended::Exhausted(error) => Err(error),
+            };
+            return self.finish(result).await;
+        }
+        let problem =
+            "the language models stop in the middle of their answers, one after the other";
+        self.finish(Err(StageError::new(FailureKind::Broken, problem))).await;
+    }
+
+    /// Asks until somebody has written the rest.
+    async fn attempt(&mut self, avoided: Option<usize>) -> Ended {
+        let context = self.context_so_far();
+        let mut attempt = Attempt::new(None);
+        if let Some(provider) = avoided {
+            attempt = attempt.avoiding(provider);
+        }
+        let stage = Arc::clone(&self.stage);
+        // Each provider reports as its place.
+        let (to, mut from) = reports();
+        let mut asked: Vec<Option<Asking>> = stage.providers().iter().map(|_| None).collect();
+        let mut last = None;
+        stage.breakers(|now, breakers| attempt.begin(now, breakers));
+        loop {
+            while let Some(act) = attempt.poll_act() {
+                match act {
+                    Act::Start { provider } => {
+                        let work = Generation(u32::try_from(provider).unwrap_or(u32::MAX));
+                        let model = &stage.providers()[provider];
+                        let asking = model.ask(work, &context, &self.tools, to.clone());
+                        asked[provider] = Some(asking);
+                    }
+                    Act::Cancel { provider } => asked[provider] = None,
+                    Act::Broken { provider, .. } => return Ended::Broken(provider),
+                    Act::Exhausted { failures } => return self.exhausted(&failures, last),
+                }
+            }
+            let due = attempt.poll_timeout().map(|(at, _)| stage.instant(at));
+            let report = tokio::select! {
+                Some(report) = from.recv() => report,
+                () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
+                    stage.breakers(|now, breakers| attempt.handle_timeout(now, breakers));
+                    continue;
+                }
+                else => return Ended::Unread,
+            };
+            let provider = place(&report);
+            let (ModelReport::Text { .. } | ModelReport::Done { result: Ok(_), .. }) = &report
+            else {
+                if let ModelReport::Done { result: Err(error), .. } = report {
+                    let kind = error.kind;
+                    last = Some(error);
+                    let fail = |now, breakers: &mut _| {
+                        attempt.handle_failed(now, provider, kind, breakers);
+                    };
+                    stage.breakers(fail);
+                }
+                continue;
+            };
+            if attempt.winner() != Some(provider) {
+                let first = |now, breakers: &mut _| attempt.handle_first(now, provider, breakers);
+                if stage.breakers(first) == First::TooLate {
+                    continue;
+                }
+            }
+            match report {
+                ModelReport::Done { result: Ok(calls), .. } => return Ended::Complete(calls),
+                ModelReport::Done { .. } => {}
+                ModelReport::Text { text, .. } => {
+                    if self.write(&text).await.is_err() {
+                        return Ended::Unread;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a provider is told that is to write the rest.
+    fn context_so_far(&mut self) -> Context {
+        let mut context = self.context.clone();
+        self.held.clear();
+        if !self.written.is_empty() {
+            context.agent_says(self.work, self.written.trim());
+            context.user_said(GO_ON);
+        }
+        context
+    }
+
+    /// Tells more of the answer, up to its last whole word.
+    async fn write(&mut self, text: &str) -> Result<(), mpsc::error::SendError<ModelReport>> {
+        // Between what two models wrote.
+        let is_seam = self.held.is_empty() && !self.written.is_empty();
+        if is_seam && !text.starts_with(char::is_whitespace) {
+            self.held.push(' ');
+        }
+        self.held.push_str(text);
+        let Some(end) = self.held.rfind(char::is_whitespace) else { return Ok(()) };
+        let rest = self.held.split_off(end);
+        let text = std::mem::replace(&mut self.held, rest);
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.tell(text).await
+    }
+
+    async fn tell(&mut self, text: String) -> Result<(), mpsc::error::SendError<ModelReport>> {
+        self.written.push_str(&text);
+        self.to.send(ModelReport::Text { generation: self.work, text }).await
+    }
+
+    async fn finish(mut self, result: Result<Calls, StageError>) {
+        let held = std::mem::take(&mut self.held);
+        if result.is_ok() && !held.is_empty() && self.tell(held).await.is_err() {
+            return;
+        }
+        let _ = self.to.send(ModelReport::Done { generation: self.work, result }).await;
+    }
+
+    fn exhausted(&self, failures: &[(usize, Failure)], last: Option<StageError>) -> Ended {
+        let error = exhausted("language model", failures, last);
+        tracing::warn!(%error, "all providers of a stage failed");
+        Ended::Exhausted(error)
+    }
+}
+
+fn place(report: &ModelReport) -> usize {
+    let (ModelReport::Text { generation, .. } | ModelReport::Done { generation, .. }) = report;
+    generation.0 as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The providers of one stage of an agent, in the order in which they are asked.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::backend::BackendError;
+use crate::cascade::failover::{Breakers, Failure, FailureKind, ProviderSettings};
+use crate::time::SessionTime;
+
+use super::error::StageError;
+
+/// The settings of one provider, and how it is used beside others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked<S> {
+    /// Of the provider.
+    pub settings: S,
+    /// Budget, hedge and breaker. Without effect where there is only one provider.
+    pub usage: ProviderSettings,
+}
+
+/// Used as a provider is by default.
+impl<S> From<S> for Ranked<S> {
+    fn from(settings: S) -> Self {
+        Self { settings, usage: ProviderSettings::default() }
+    }
+}
+
+/// The providers and what is known of them, shared by all calls of an agent.
+pub(super) struct Stage<P> {
+    providers: Vec<P>,
+    /// Held for an instant, and never while something is waited for.
+    breakers: Mutex<Breakers>,
+    /// When the clock of the breakers began.
+    began: Instant,
+}
+
+impl<P> Stage<P> {
+    /// `what` names the stage in an error.
+    pub(super) fn new<S>(
+        what: &str,
+        ranked: Vec<Ranked<S>>,
+        load: impl Fn(S) -> Result<P, BackendError>,
+    ) -> Result<Self, BackendError> {
+        let usage = ranked.iter().map(|provider| provider.usage).collect();
+        let breakers = Breakers::new(usage)
+            .map_err(|error| BackendError::Invalid { problem: format!("{what}: {error}") })?;
+        let providers = ranked.into_iter().map(|provider| load(provider.settings));
+        let providers = providers.collect::<Result<_, _>>()?;
+        Ok(Self { providers, breakers: Mutex::new(breakers), began: Instant::now() })
+    }
+
+    pub(super) fn providers(&self) -> &[P] {
+        &self.providers
+    }
+
+    /// The provider, where there is only one: nobody can stand in for it.
+    pub(super) fn only(&self) -> Option<&P> {
+        match &self.providers[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The time, for the breakers.
+    pub(super) fn now(&self) -> SessionTime {
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        SessionTime::from_micros(micros)
+    }
+
+    /// The moment of this time.
+    pub(super) fn instant(&self, at: SessionTime) -> Instant {
+        self.began + at.since(SessionTime::ZERO)
+    }
+
+    /// Looks at what is known, or adds to it.
+    pub(super) fn breakers<T>(&self, act: impl FnOnce(SessionTime, &mut Breakers) -> T) -> T {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        act(self.now(), &mut breakers)
+    }
+}
+
+impl<P> fmt::Debug for Stage<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Stage").field("providers", &self.providers.len()).finish()
+    }
+}
+
+/// What is told if no provider was of use: how each one failed, by its place.
+pub(super) fn exhausted(
+    what: &str,
+    failures: &[(usize, Failure)],
+    last: Option<StageError>,
+) -> StageError {
+    let kind = last.as_ref().map_or(FailureKind::Unreachable, |error| error.kind);
+    let listed: Vec<_> =
+        failures.iter().map(|(place, failure)| format!("{} {failure}", place + 1)).collect();
+    let last = last.map(|error| format!("; last: {error}")).unwrap_or_default();
+    StageError::new(kind, format!("no {what} is left: number {}{last}", listed.join(", number ")))
+}

@@ -1,0 +1,297 @@
+//! Several voices, of which one speaks: the next stands in for one that fails, also in mid-phrase.
+//!
+//! A call keeps the voice that it began with for as long as it can.
+
+mod rest;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+use self::rest::Spoken;
+use super::{Speaking, Tts, TtsReport, TtsStage};
+use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::stage::{Stage, exhausted};
+use crate::call::event::{Generation, WordTime};
+use crate::cascade::failover::{Act, Attempt, FailureKind, First};
+use crate::dsp::resample::Resampler;
+use crate::limits::{PROVIDERS_MAX, SENTENCE_BLOCKS_MAX};
+
+/// A call's handle on its voices.
+pub(in crate::backend::cascade) struct Chain {
+    rate_hz: u32,
+    voices: Arc<Mutex<Voices>>,
+    reports: mpsc::Sender<TtsReport>,
+}
+
+impl Chain {
+    /// A handle and where it reports. Audio has the rate of the first voice.
+    pub(super) fn open(stage: &Arc<Stage<TtsStage>>) -> (Self, mpsc::Receiver<TtsReport>) {
+        let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
+        let mut voices = Voices {
+            stage: Arc::clone(stage),
+            opened: stage.providers().iter().map(|_| None).collect(),
+            kept: None,
+            works: 0,
+            spoken: Spoken::new(0),
+            rate_hz: 0,
+        };
+        // The first is opened at once, so that the first phrase does not wait for it.
+        let rate_hz = voices.open(0).tts.sample_rate_hz();
+        (voices.rate_hz, voices.spoken) = (rate_hz, Spoken::new(rate_hz));
+        (Self { rate_hz, voices: Arc::new(Mutex::new(voices)), reports }, reported)
+    }
+}
+
+impl Tts for Chain {
+    fn sample_rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking {
+        let (voices, to) = (Arc::clone(&self.voices), self.reports.clone());
+        let task = tokio::spawn(async move {
+            // Phrases come one at a time: it is free, or about to be.
+            let mut voices = voices.lock().await;
+            let phrase = Phrase { work, text, pace, to: to.clone() };
+            let result = voices.speak(phrase).await;
+            let _ = to.send(TtsReport::Done { work, result }).await;
+        });
+        Speaking::Task(task.abort_handle())
+    }
+}
+
+struct Voices {
+    stage: Arc<Stage<TtsStage>>,
+    opened: Vec<Option<Opened>>,
+    /// Who spoke last.
+    kept: Option<usize>,
+    /// Phrases given to any voice, by which its reports are told apart.
+    works: u32,
+    spoken: Spoken,
+    rate_hz: u32,
+}
+
+struct Opened {
+    tts: Box<dyn Tts>,
+    reports: mpsc::Receiver<TtsReport>,
+}
+
+struct Phrase {
+    work: Generation,
+    text: String,
+    pace: f32,
+    to: mpsc::Sender<TtsReport>,
+}
+
+/// A voice that was asked. Dropping it stops it.
+struct Asked {
+    provider: usize,
+    work: Generation,
+    words: Vec<WordTime>,
+    _speaking: Speaking,
+}
+
+enum Ended {
+    Complete,
+    Broken(usize),
+    Exhausted(StageError),
+}
+
+impl Voices {
+    async fn speak(&mut self, mut phrase: Phrase) -> Result<(), StageError> {
+        let mut avoided = None;
+        for _ in 0..PROVIDERS_MAX {
+            self.spoken.begin();
+            match self.attempt(&phrase, avoided).await {
+                Ended::Complete => return Ok(()),
+                Ended::Exhausted(error) => return Err(error),
+                Ended::Broken(provider) => {
+                    avoided = Some(provider);
+                    phrase.text = self.spoken.rest(&phrase.text).to_owned();
+                    if phrase.text.is_empty() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        let problem = "the voices stop in the middle of a phrase, one after the other";
+        Err(StageError::new(FailureKind::Broken, problem))
+    }
+
+    async fn attempt(&mut self, phrase: &Phrase, avoided: Option<usize>) -> Ended {
+        let mut attempt = Attempt::new(self.kept);
+        if let Some(provider) = avoided {
+            attempt = attempt.avoiding(provider);
+        } else if self.kept.is_some() {
+            // Somebody else's voice in the middle of a call is worse than a wait.
+            attempt = attempt.unhedged();
+        }
+        let stage = Arc::clone(&self.stage);
+        let mut asked: Vec<Asked> = Vec::new();
+        let mut out = None;
+        let mut last = None;
+        stage.breakers(|now, breakers| attempt.begin(now, breakers));
+        loop {
+            while let Some(act) = attempt.poll_act() {
+                match act {
+                    Act::Start { provider } => asked.push(self.ask(provider, phrase)),
+                    Act::Cancel { provider } => asked.retain(|asked| asked.provider != provider),
+                    Act::Broken { provider, .. } => return Ended::Broken(provider),
+                    Act::Exhausted { failures } => {
+                        let error = exhausted("voice", &failures, last);
+                        tracing::warn!(%error, "all providers of a stage failed");
+                        return Ended::Exhausted(error);
+                    }
+                }
+            }
+            let due = attempt.poll_timeout().map(|(at, _)| stage.instant(at));
+            let (at, report) = tokio::select! {
+                report = self.next_report(&asked) => report,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    stage.breakers(|now, breakers| attempt.handle_timeout(now, breakers));
+                    continue;
+                }
+            };
+            let provider = asked[at].provider;
+            let is_answer =
+                !matches!(report, TtsReport::Words { .. } | TtsReport::Done { result: Err(_), .. });
+            if is_answer && attempt.winner() != Some(provider) {
+                let first = |now, breakers: &mut _| attempt.handle_first(now, provider, breakers);
+                if stage.breakers(first) == First::TooLate {
+                    continue;
+                }
+                self.kept = Some(provider);
+                out = Some(self.output(provider));
+                let words = std::mem::take(&mut asked[at].words);
+                self.tell_words(phrase, words).await;
+            }
+            match (report, &mut out) {
+                (TtsReport::Words { words, .. }, Some(_)) => self.tell_words(phrase, words).await,
+                (TtsReport::Words { words, .. }, None) => asked[at].words.extend(words),
+                (TtsReport::Block { pcm, .. }, Some(output)) => {
+                    let pcm = output.convert(&pcm);
+                    self.tell(phrase, pcm).await;
+                }
+                (TtsReport::Done { result: Err(error), .. }, _) => {
+                    let kind = error.kind;
+                    last = Some(error);
+                    let fail = |now, breakers: &mut _| {
+                        attempt.handle_failed(now, provider, kind, breakers);
+                    };
+                    stage.breakers(fail);
+                }
+                (TtsReport::Done { result: Ok(()), .. }, Some(output)) => {
+                    let pcm = output.finish();
+                    self.tell(phrase, pcm).await;
+                    self.spoken.end(&phrase.text);
+                    return Ended::Complete;
+                }
+                (TtsReport::Done { .. } | TtsReport::Block { .. }, None) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, provider: usize) -> &mut Opened {
+        let voice = &self.stage.providers()[provider];
+        self.opened[provider].get_or_insert_with(|| {
+            let (tts, reports) = voice.open();
+            Opened { tts, reports }
+        })
+    }
+
+    fn ask(&mut self, provider: usize, phrase: &Phrase) -> Asked {
+        self.works = self.works.wrapping_add(1);
+        let work = Generation(self.works);
+        let opened = self.open(provider);
+        let speaking = opened.tts.speak(work, phrase.text.clone(), phrase.pace);
+        Asked { provider, work, words: Vec::new(), _speaking: speaking }
+    }
+
+    /// The next report of those that were asked, and whose it is. What they still have of earlier phrases is
+    /// thrown away. A voice whose task is gone has failed.
+    async fn next_report(&mut self, asked: &[Asked]) -> (usize, TtsReport) {
+        poll_fn(|context| {
+            for (at, asked) in asked.iter().enumerate() {
+                let Some(opened) = &mut self.opened[asked.provider] else { continue };
+                while let Poll::Ready(report) = opened.reports.poll_recv(context) {
+                    let gone = || {
+                        let error = StageError::new(FailureKind::Broken, "the voice is gone");
+                        TtsReport::Done { work: asked.work, result: Err(error) }
+                    };
+                    let is_gone = report.is_none();
+                    let report = report.unwrap_or_else(gone);
+                    if is_gone {
+                        self.opened[asked.provider] = None;
+                        return Poll::Ready((at, report));
+                    }
+                    if work_of(&report) == asked.work {
+                        return Poll::Ready((at, report));
+                    }
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn output(&mut self, provider: usize) -> Output {
+        let (rate_hz, from_hz) = (self.rate_hz, self.open(provider).tts.sample_rate_hz());
+        // Rates are checked with the settings.
+        let resampler = Resampler::new(from_hz, rate_hz).ok().filter(|_| from_hz != rate_hz);
+        let tail = resampler
+            .as_ref()
+            .map_or(0, |it| (it.delay().as_micros() * u128::from(from_hz) / 1_000_000) as usize);
+        Output { resampler, tail }
+    }
+
+    async fn tell(&mut self, phrase: &Phrase, pcm: Vec<i16>) {
+        if !pcm.is_empty() {
+            self.spoken.samples += pcm.len();
+            let _ = phrase.to.send(TtsReport::Block { work: phrase.work, pcm }).await;
+        }
+    }
+
+    async fn tell_words(&mut self, phrase: &Phrase, words: Vec<WordTime>) {
+        if !words.is_empty() {
+            self.spoken.words(&words);
+            let _ = phrase.to.send(TtsReport::Words { work: phrase.work, words }).await;
+        }
+    }
+}
+
+/// From a voice's rate to the call's.
+struct Output {
+    resampler: Option<Resampler>,
+    /// Samples of silence that push out what the filter holds.
+    tail: usize,
+}
+
+impl Output {
+    fn convert(&mut self, pcm: &[i16]) -> Vec<i16> {
+        let Some(resampler) = &mut self.resampler else { return pcm.to_vec() };
+        let input: Vec<f32> = pcm.iter().map(|sample| f32::from(*sample)).collect();
+        let mut output = Vec::new();
+        resampler.step(&input, &mut output);
+        // Saturates, as it should.
+        output.iter().map(|sample| sample.round() as i16).collect()
+    }
+
+    fn finish(&mut self) -> Vec<i16> {
+        if self.resampler.is_none() { Vec::new() } else { self.convert(&vec![0; self.tail]) }
+    }
+}
+
+const fn work_of(report: &TtsReport) -> Generation {
+    match report {
+        TtsReport::Words { work, .. }
+        | TtsReport::Block { work, .. }
+        | TtsReport::Done { work, .. } => *work,
+    }
+}
+
+#[cfg(test)]
+mod tests;
