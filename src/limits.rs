@@ -393,6 +393,8 @@ pub const PROVIDER_LATENCIES_MAX: usize = 64;
 /// Bytes of audio synthesised ahead: 23 minutes at 24 kHz, for all calls together. What was not used for the
 /// longest time is forgotten.
 pub const PREPARED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Texts, and questions with a fixed answer, that an agent names to be spoken ahead. More are refused.
+pub const PREPARED_TEXTS_MAX: usize = 100;
 
 // ==== Flight recordings ====
 

@@ -14,6 +14,7 @@ pub mod asr;
 pub mod dialogue;
 mod error;
 mod http;
+mod larder;
 mod library;
 pub mod llm;
 mod settings;
@@ -27,6 +28,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
 
 pub use self::settings::{
     AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
@@ -34,14 +36,16 @@ pub use self::settings::{
 pub use self::stage::Ranked;
 
 use self::asr::AsrStage;
+use self::larder::{Larder, Preparing};
 use self::llm::LlmStage;
 use self::llm::model::Model;
 use self::stage::Stage;
-use self::talk::{Brain, Talk};
+use self::talk::{Brain, Talk, Voicing};
 use self::tools::Tools;
 use self::tts::TtsStage;
 use super::session;
 use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
+use crate::cascade::intent::CommonAnswer;
 use crate::tools::Toolbox;
 
 /// The paces of speech that stay intelligible, relative to a voice's own.
@@ -58,6 +62,10 @@ pub struct Cascade {
     tts: Arc<Stage<TtsStage>>,
     time_zone: TimeZone,
     pace: f32,
+    larder: Arc<Larder>,
+    answers: Arc<[CommonAnswer]>,
+    /// While what is said often is spoken ahead.
+    _preparing: Option<Preparing>,
 }
 
 impl Cascade {
@@ -68,7 +76,7 @@ impl Cascade {
         settings: CascadeSettings,
         tools: Arc<Toolbox>,
     ) -> Result<Self, BackendError> {
-        let CascadeSettings { asr, brain, tts, pace } = settings;
+        let CascadeSettings { asr, brain, tts, pace, prepared, answers } = settings;
         let invalid = |problem: String| BackendError::Invalid { problem };
         if !PACE_RANGE.contains(&pace) {
             let (low, high) = (PACE_RANGE.start(), PACE_RANGE.end());
@@ -90,7 +98,27 @@ impl Cascade {
         let with_commands = model.is_none();
         let load = |settings| AsrStage::load(settings, with_commands);
         let asr = Arc::new(Stage::new("asr", asr, load)?);
-        Ok(Self { name, asr, model, tools: Tools::new(tools)?, tts, time_zone, pace })
+        let said = prepared.iter().chain(answers.iter().map(|answer| &answer.say));
+        let said: Vec<String> = said.cloned().chain(talk::FIXED.map(str::to_owned)).collect();
+        let larder = Arc::new(Larder::new(Arc::clone(&tts), &said));
+        let preparing = Handle::try_current().ok().and_then(|_| larder.prepare(pace));
+        Ok(Self {
+            name,
+            asr,
+            model,
+            tools: Tools::new(tools)?,
+            tts,
+            time_zone,
+            pace,
+            larder,
+            answers: answers.into(),
+            _preparing: preparing,
+        })
+    }
+
+    fn voice(&self) -> Voicing {
+        let (larder, answers) = (Arc::clone(&self.larder), Arc::clone(&self.answers));
+        Voicing { pace: self.pace, larder, answers }
     }
 }
 
@@ -116,7 +144,7 @@ impl Backend for Cascade {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
             Some(model) => Brain::model(Arc::clone(model), &self.tools, call),
         };
-        let talk = Talk::new(asr::open(&self.asr), tts::open(&self.tts), brain, self.pace);
+        let talk = Talk::new(asr::open(&self.asr), tts::open(&self.tts), brain, self.voice());
         tokio::spawn(session::run(talk, channels));
         Ok(session)
     }

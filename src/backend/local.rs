@@ -55,6 +55,8 @@ impl From<LocalSettings> for CascadeSettings {
             },
             tts: vec![TtsSettings::Flite(voice).into()],
             pace,
+            prepared: Vec::new(),
+            answers: Vec::new(),
         }
     }
 }

@@ -88,7 +88,9 @@ async fn backend_of(
             Arc::new(backend::local::local(settings.clone(), tools())?)
         }
         BackendConfig::Cascade(settings) => {
-            Arc::new(Cascade::new("cascade", (**settings).clone(), tools())?)
+            let mut settings = (**settings).clone();
+            settings.prepared.extend(said_by(profile));
+            Arc::new(Cascade::new("cascade", settings, tools())?)
         }
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
         BackendConfig::Echo(settings) => Arc::new(backend::echo::Echo::new(settings.clone())?),
@@ -106,6 +108,13 @@ async fn backend_of(
     let mut profile = profile.clone();
     profile.settings.clips = clips::load(&profile)?;
     Ok((profile, backend))
+}
+
+/// What an agent says word for word in any call.
+fn said_by(profile: &AgentProfile) -> impl Iterator<Item = String> {
+    let fillers = profile.tools.specs().filter_map(|spec| Some(spec.filler.as_ref()?.text.clone()));
+    let greeting = profile.greeting.iter().cloned();
+    greeting.chain(profile.settings.call.idle.prompts.iter().cloned()).chain(fillers)
 }
 
 /// The turn models at work, each file loaded once however many agents use it.

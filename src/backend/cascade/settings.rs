@@ -7,6 +7,7 @@ use super::asr::TranscriptionSettings;
 use super::llm::LlmSettings;
 use super::stage::Ranked;
 use super::tts::{SpeechSettings, Voice};
+use crate::cascade::intent::CommonAnswer;
 
 /// A cascade: for each stage its providers, in the order in which they are asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,11 @@ pub struct CascadeSettings {
     pub tts: Vec<Ranked<TtsSettings>>,
     /// How fast it speaks, relative to the voice's own pace: [`PACE_RANGE`](super::PACE_RANGE), default 1.0.
     pub pace: f32,
+    /// Texts that are said again and again, beside the greeting, prompts and fillers: synthesised at start
+    /// and kept. At most [`PREPARED_TEXTS_MAX`](crate::limits::PREPARED_TEXTS_MAX).
+    pub prepared: Vec<String>,
+    /// Questions that a model is not asked, since their answer is always the same; kept too.
+    pub answers: Vec<CommonAnswer>,
 }
 
 /// Who hears, answers and speaks, in a line.

@@ -30,6 +30,8 @@ impl<S> From<S> for Ranked<S> {
 /// The providers and what is known of them, shared by all calls of an agent.
 pub(super) struct Stage<P> {
     providers: Vec<P>,
+    /// How each is named in logs.
+    names: Vec<String>,
     /// Held for an instant, and never while something is waited for.
     breakers: Mutex<Breakers>,
     /// When the clock of the breakers began.
@@ -38,7 +40,7 @@ pub(super) struct Stage<P> {
 
 impl<P> Stage<P> {
     /// `what` names the stage in an error.
-    pub(super) fn new<S>(
+    pub(super) fn new<S: fmt::Display>(
         what: &str,
         ranked: Vec<Ranked<S>>,
         load: impl Fn(S) -> Result<P, BackendError>,
@@ -46,13 +48,19 @@ impl<P> Stage<P> {
         let usage = ranked.iter().map(|provider| provider.usage).collect();
         let breakers = Breakers::new(usage)
             .map_err(|error| BackendError::Invalid { problem: format!("{what}: {error}") })?;
+        let names = ranked.iter().map(|provider| provider.settings.to_string()).collect();
         let providers = ranked.into_iter().map(|provider| load(provider.settings));
         let providers = providers.collect::<Result<_, _>>()?;
-        Ok(Self { providers, breakers: Mutex::new(breakers), began: Instant::now() })
+        Ok(Self { providers, names, breakers: Mutex::new(breakers), began: Instant::now() })
     }
 
     pub(super) fn providers(&self) -> &[P] {
         &self.providers
+    }
+
+    /// How a provider is named in logs.
+    pub(super) fn name(&self, provider: usize) -> &str {
+        &self.names[provider]
     }
 
     /// The provider, where there is only one: nobody can stand in for it.

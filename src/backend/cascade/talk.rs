@@ -9,6 +9,7 @@ mod reply;
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -18,16 +19,18 @@ use tokio::sync::mpsc;
 use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
 use self::calls::Late;
-use self::reply::{Ending, Made, Reply, Source};
+use self::reply::{Ending, Kept, Made, Reply, Source};
 use super::PACE_RANGE;
 use super::asr::{Ask, Asr, AsrReport};
 use super::dialogue::Answer;
+use super::larder::Larder;
 use super::llm::ModelReport;
 use super::tts::{Tts, TtsReport};
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
+use crate::cascade::intent::CommonAnswer;
 use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX};
 use crate::time::SessionTime;
 use crate::tools::ToolDone;
@@ -41,7 +44,7 @@ pub(super) struct Talk {
     from_tts: mpsc::Receiver<TtsReport>,
     from_model: mpsc::Receiver<ModelReport>,
     from_tools: mpsc::Receiver<ToolDone>,
-    pace: f32,
+    voicing: Voicing,
     phase: Phase,
     reply: Option<Reply>,
     /// The answer to a turn that may be over.
@@ -75,6 +78,17 @@ pub(super) enum Report {
     Tool(ToolDone),
 }
 
+/// How a call's words become speech.
+pub(super) struct Voicing {
+    pub(super) pace: f32,
+    /// What was spoken before.
+    pub(super) larder: Arc<Larder>,
+    /// What needs no model.
+    pub(super) answers: Arc<[CommonAnswer]>,
+}
+
+/// What a cascade says by itself, in any call.
+pub(super) const FIXED: [&str; 2] = [NOT_HEARD, reply::MODEL_FAILED];
 const NOT_HEARD: &str = "Sorry, I did not catch that.";
 /// Said of a turn of which nothing better is known.
 const COMPLETENESS_UNKNOWN: f32 = 0.5;
@@ -85,7 +99,7 @@ impl Talk {
         (asr, from_asr): (Box<dyn Asr>, mpsc::Receiver<AsrReport>),
         (tts, from_tts): (Box<dyn Tts>, mpsc::Receiver<TtsReport>),
         brain: BrainParts,
-        pace: f32,
+        voicing: Voicing,
     ) -> Self {
         let BrainParts { brain, reported: from_model, done: from_tools } = brain;
         Self {
@@ -96,7 +110,7 @@ impl Talk {
             from_tts,
             from_model,
             from_tools,
-            pace,
+            voicing,
             phase: Phase::Waking,
             reply: None,
             ahead: None,
@@ -233,6 +247,9 @@ impl Talk {
             TtsReport::Block { work, pcm } => {
                 if let Some(reply) = self.reply_of(work) {
                     reply.samples += pcm.len();
+                    if let Some(kept) = &mut reply.keeping {
+                        kept.pcm.extend_from_slice(&pcm);
+                    }
                     reply.made.push_back(Made::Block(pcm));
                 }
             }
@@ -243,13 +260,19 @@ impl Talk {
                 }
             }
             TtsReport::Done { work, result } => {
+                let mut kept = None;
                 if let Some(reply) = self.reply_of(work) {
                     reply.speaking = None;
+                    kept =
+                        reply.keeping.take().filter(|_| result.is_ok()).map(|it| (it, reply.pace));
                     if let Err(error) = result {
                         reply.sentences.clear();
                         reply.source = Source::Complete;
                         reply.ending = Ending::Failed(error.message);
                     }
+                }
+                if let Some((Kept { sentence, pcm }, pace)) = kept {
+                    self.voicing.larder.keep(&*self.tts, &sentence, pace, pcm);
                 }
                 self.speak_on();
             }
@@ -276,7 +299,7 @@ impl Talk {
     const fn new_reply(&mut self, generation: Generation) -> Reply {
         self.replies += 1;
         self.newest = generation;
-        Reply::hearing(generation, Generation(self.replies), self.pace)
+        Reply::hearing(generation, Generation(self.replies), self.voicing.pace)
     }
 
     fn begin(&mut self, generation: Generation) {
@@ -289,7 +312,7 @@ impl Talk {
         let Some(reply) = &mut self.reply else { return };
         reply.complete(&answer);
         if let Brain::Dialogue { dialogue, .. } = &self.brain {
-            reply.pace = self.pace * dialogue.pace();
+            reply.pace = self.voicing.pace * dialogue.pace();
         }
         self.speak_on();
     }
@@ -307,7 +330,13 @@ impl Talk {
         let pace = reply.pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end());
         let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
-        reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));
+        match self.voicing.larder.get(&*self.tts, &sentence, pace) {
+            Some(pcm) => reply.add_spoken(&pcm, self.tts.sample_rate_hz()),
+            None => {
+                reply.keeping = self.voicing.larder.wants(&sentence).then(|| Kept::new(&sentence));
+                reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));
+            }
+        }
         if reply.recorded > 0 {
             reply.recorded -= 1;
         } else if is_ahead {

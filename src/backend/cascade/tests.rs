@@ -318,9 +318,16 @@ async fn with_tools(
     });
     let tools = Toolbox::new(tools).expect("lawful tools");
     let tools = Tools::new(Arc::new(tools)).expect("they can be executed");
-    let Cascade { name, asr, tts, pace, .. } = local();
-    let (asr, tts) = (asr.clone(), tts.clone());
-    (Cascade { name, asr, model, tools, tts, time_zone: TimeZone::UTC, pace: *pace }, server)
+    let (asr, tts) = (Arc::clone(&local().asr), Arc::clone(&local().tts));
+    let said = ["The answer is always the same.".to_owned()];
+    let larder = Arc::new(Larder::new(Arc::clone(&tts), &said));
+    let when = vec!["what is always the same".to_owned()];
+    let answers = vec![CommonAnswer { when, say: said[0].clone() }].into();
+    let (name, time_zone, pace) = ("cascade", TimeZone::UTC, 1.0);
+    let _preparing = None;
+    let cascade =
+        Cascade { name, asr, model, tools, tts, time_zone, pace, larder, answers, _preparing };
+    (cascade, server)
 }
 
 async fn type_in(session: &BackendSession, n: u32, text: &str) {
@@ -432,4 +439,22 @@ async fn a_call_beyond_the_recognisers_is_told_so() {
         panic!("there is one recogniser only");
     };
     assert!(message.contains("in use"), "{message}");
+}
+
+#[tokio::test]
+async fn a_common_question_is_answered_without_the_model_and_spoken_once() {
+    let (cascade, server) = with_model(Vec::new()).await;
+    let mut session = cascade.open(context()).expect("there is room");
+    let mut audio = Vec::new();
+    for n in 1..=2 {
+        type_in(&session, n, "Tell me, what is always the same?").await;
+        let (blocks, _) = read_until(&mut session, finished(n)).await;
+        audio.push(blocks.into_iter().flat_map(|block| block.pcm).collect::<Vec<i16>>());
+    }
+    assert!(audio[0].len() > 16_000, "{} samples", audio[0].len());
+    assert_eq!(audio[0], audio[1]);
+    let stats = cascade.larder.stats();
+    assert_eq!((stats.hits, stats.entries), (1, 1), "{stats:?}");
+    // No model was asked.
+    within(server).await.expect("it had nothing to do");
 }

@@ -73,6 +73,11 @@ pub(super) trait Tts: Send {
     /// Rate of all that it says.
     fn sample_rate_hz(&self) -> u32;
 
+    /// Which of the stage's providers speaks the next phrase, as far as is known.
+    fn provider(&self) -> usize {
+        0
+    }
+
     /// Speaks one phrase, `pace` times as fast as usual. One at a time: the next after [`TtsReport::Done`].
     fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking;
 }

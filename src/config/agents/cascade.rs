@@ -16,11 +16,16 @@ use crate::backend::cascade::{
     AsrSettings, BrainSettings, CascadeSettings, PACE_RANGE, PocketSphinxSettings, TtsSettings,
 };
 use crate::backend::local::LocalSettings;
+use crate::cascade::intent::CommonAnswer;
+use crate::limits::PREPARED_TEXTS_MAX;
 use crate::yaml::Fields;
 
 /// Words that a recogniser is told to expect, and characters of each.
 const VOCABULARY_MAX: usize = 100;
 const VOCABULARY_CHARS_MAX: usize = 64;
+/// Characters of a text that is spoken ahead, and ways to ask for one.
+const PREPARED_CHARS_MAX: usize = 500;
+const WAYS_TO_ASK_MAX: usize = 50;
 const RATES: [(&str, u32); 4] =
     [("8000", 8_000), ("16000", 16_000), ("24000", 24_000), ("48000", 48_000)];
 /// How long a stage may be told to wait.
@@ -32,7 +37,7 @@ pub(super) fn decode(
     folder: Option<&Path>,
     environment: &Environment,
 ) -> Option<CascadeSettings> {
-    let known = ["asr", "llm", "tts", "pace", "time_zone"];
+    let known = ["asr", "llm", "tts", "pace", "time_zone", "prepared", "answers"];
     let mut fields = fields.fields("cascade", &known)?;
     let mut asr = providers(&mut fields, "asr", &asr_keys(), |it| asr(it, folder, environment));
     if asr.is_empty() {
@@ -49,7 +54,25 @@ pub(super) fn decode(
         tts.push(TtsSettings::Flite(Voice::Slt).into());
     }
     let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
-    Some(CascadeSettings { asr, brain, tts, pace })
+    let prepared = phrases(&mut fields, "prepared", PREPARED_TEXTS_MAX, PREPARED_CHARS_MAX);
+    let answers = answers(&mut fields);
+    Some(CascadeSettings { asr, brain, tts, pace, prepared, answers })
+}
+
+/// Questions that always have the same answer.
+fn answers(fields: &mut Fields<'_, '_>) -> Vec<CommonAnswer> {
+    let places = fields.list("answers", PREPARED_TEXTS_MAX);
+    let mut answers = Vec::new();
+    for place in places {
+        let Some(mut fields) = place.fields(fields.errors(), &["when", "say"]) else { continue };
+        let when = phrases(&mut fields, "when", WAYS_TO_ASK_MAX, PREPARED_CHARS_MAX);
+        if when.is_empty() {
+            fields.refuse("when", "expected at least one way to ask, received none");
+        }
+        let say = fields.required_string("say");
+        answers.push(CommonAnswer { when, say });
+    }
+    answers
 }
 
 const OF_POCKETSPHINX: [&str; 3] = ["recognition_model", "recognisers_kept", "recognisers_max"];

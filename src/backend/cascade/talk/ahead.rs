@@ -10,6 +10,7 @@ use super::brain::Brain;
 use super::reply::Reply;
 use crate::backend::cascade::dialogue::Answer;
 use crate::call::event::{Generation, TurnId};
+use crate::cascade::intent::{CommonAnswer, common_answer};
 use crate::time::SessionTime;
 
 /// An answer made ahead.
@@ -50,14 +51,21 @@ impl Talk {
             Brain::Dialogue { dialogue, time_zone } => {
                 let mut trial = dialogue.clone();
                 let answer = trial.answer(now, super::wall(time_zone), &text);
-                ahead.reply.pace = self.pace * trial.pace();
+                ahead.reply.pace = self.voicing.pace * trial.pace();
                 ahead.reply.complete(&answer);
                 Some(answer)
             }
             Brain::Model(brain) => {
-                let mut trial = brain.context.clone();
-                trial.user_said(&text);
-                ahead.reply.source = brain.ask(ahead.reply.work, &trial);
+                match common_answer(&self.voicing.answers, &text) {
+                    Some(CommonAnswer { say, .. }) => {
+                        ahead.reply.complete(&Answer { text: say.clone(), hang_up: false });
+                    }
+                    None => {
+                        let mut trial = brain.context.clone();
+                        trial.user_said(&text);
+                        ahead.reply.source = brain.ask(ahead.reply.work, &trial);
+                    }
+                }
                 None
             }
         };

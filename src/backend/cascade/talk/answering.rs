@@ -7,6 +7,7 @@ use crate::backend::cascade::dialogue::{Answer, dangles};
 use crate::backend::cascade::error::StageError;
 use crate::backend::session::Machine as _;
 use crate::call::event::{BackendEvent, Generation, TurnId};
+use crate::cascade::intent::{CommonAnswer, common_answer};
 use crate::time::SessionTime;
 
 impl Talk {
@@ -51,7 +52,7 @@ impl Talk {
         match &mut self.brain {
             Brain::Dialogue { dialogue, time_zone } => {
                 let answer = dialogue.answer(now, wall(time_zone), understood);
-                let pace = self.pace * dialogue.pace();
+                let pace = self.voicing.pace * dialogue.pace();
                 match self.take_ahead(generation, understood, Some(&answer), pace) {
                     Some(made) => self.reply = Some(made),
                     None => self.say(answer),
@@ -77,13 +78,19 @@ impl Talk {
         generation: Generation,
         understood: &str,
     ) {
-        match self.take_ahead(generation, understood, None, self.pace) {
+        match self.take_ahead(generation, understood, None, self.voicing.pace) {
             Some(mut made) => {
                 self.record(generation, &std::mem::take(&mut made.unrecorded));
                 self.reply = Some(made);
                 self.call_tools(now);
             }
-            None => self.ask_model(),
+            None => match common_answer(&self.voicing.answers, understood) {
+                Some(CommonAnswer { say, .. }) => {
+                    let text = say.clone();
+                    self.say(Answer { text, hang_up: false });
+                }
+                None => self.ask_model(),
+            },
         }
     }
 

@@ -9,11 +9,11 @@ use crate::backend::cascade::llm::{Asking, Calls};
 use crate::backend::cascade::tts::Speaking;
 use crate::call::event::{Generation, WordTime};
 use crate::cascade::phrase::Phrases;
-use crate::limits::REPLY_CHARS_MAX;
+use crate::limits::{FRAME_MS, REPLY_CHARS_MAX};
 use crate::time::SessionTime;
 
 /// Said where a model broke off.
-const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
+pub(super) const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
 
 /// A reply being made.
 pub(super) struct Reply {
@@ -25,6 +25,8 @@ pub(super) struct Reply {
     /// Sentences still to be spoken.
     pub(super) sentences: VecDeque<String>,
     pub(super) speaking: Option<Speaking>,
+    /// What is being spoken, if it is said often.
+    pub(super) keeping: Option<Kept>,
     /// Samples that were synthesised of it so far.
     pub(super) samples: usize,
     /// Made and not yet taken.
@@ -52,6 +54,18 @@ pub(super) enum Source {
     Complete,
 }
 
+/// A sentence that is worth keeping, and what was spoken of it.
+pub(super) struct Kept {
+    pub(super) sentence: String,
+    pub(super) pcm: Vec<i16>,
+}
+
+impl Kept {
+    pub(super) fn new(sentence: &str) -> Self {
+        Self { sentence: sentence.to_owned(), pcm: Vec::new() }
+    }
+}
+
 pub(super) enum Made {
     Text(String),
     Words(Vec<WordTime>),
@@ -74,6 +88,7 @@ impl Reply {
             sentences: VecDeque::new(),
             recorded: 0,
             speaking: None,
+            keeping: None,
             samples: 0,
             made: VecDeque::new(),
             ending: Ending::Finished,
@@ -91,6 +106,14 @@ impl Reply {
             word.end += before;
         }
         self.made.push_back(Made::Words(words));
+    }
+
+    /// A sentence that was spoken before.
+    pub(super) fn add_spoken(&mut self, pcm: &[i16], rate_hz: u32) {
+        self.samples += pcm.len();
+        let block_samples = (rate_hz * FRAME_MS / 1_000) as usize;
+        let blocks = pcm.chunks(block_samples).map(|block| Made::Block(block.to_vec()));
+        self.made.extend(blocks);
     }
 
     /// The whole text.

@@ -6,6 +6,7 @@ mod rest;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use tokio::sync::{Mutex, mpsc};
@@ -23,6 +24,8 @@ use crate::limits::{PROVIDERS_MAX, SENTENCE_BLOCKS_MAX};
 /// A call's handle on its voices.
 pub(in crate::backend::cascade) struct Chain {
     rate_hz: u32,
+    /// Who speaks next.
+    kept: Arc<AtomicUsize>,
     voices: Arc<Mutex<Voices>>,
     reports: mpsc::Sender<TtsReport>,
 }
@@ -35,6 +38,7 @@ impl Chain {
             stage: Arc::clone(stage),
             opened: stage.providers().iter().map(|_| None).collect(),
             kept: None,
+            told: Arc::default(),
             works: 0,
             spoken: Spoken::new(0),
             rate_hz: 0,
@@ -42,13 +46,18 @@ impl Chain {
         // The first is opened at once, so that the first phrase does not wait for it.
         let rate_hz = voices.open(0).tts.sample_rate_hz();
         (voices.rate_hz, voices.spoken) = (rate_hz, Spoken::new(rate_hz));
-        (Self { rate_hz, voices: Arc::new(Mutex::new(voices)), reports }, reported)
+        let kept = Arc::clone(&voices.told);
+        (Self { rate_hz, kept, voices: Arc::new(Mutex::new(voices)), reports }, reported)
     }
 }
 
 impl Tts for Chain {
     fn sample_rate_hz(&self) -> u32 {
         self.rate_hz
+    }
+
+    fn provider(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
     }
 
     fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking {
@@ -69,6 +78,7 @@ struct Voices {
     opened: Vec<Option<Opened>>,
     /// Who spoke last.
     kept: Option<usize>,
+    told: Arc<AtomicUsize>,
     /// Phrases given to any voice, by which its reports are told apart.
     works: u32,
     spoken: Spoken,
@@ -165,6 +175,7 @@ impl Voices {
                     continue;
                 }
                 self.kept = Some(provider);
+                self.told.store(provider, Ordering::Relaxed);
                 out = Some(self.output(provider));
                 let words = std::mem::take(&mut asked[at].words);
                 self.tell_words(phrase, words).await;

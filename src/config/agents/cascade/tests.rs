@@ -7,6 +7,7 @@ use crate::backend::cascade::{
     AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
 };
 use crate::cascade::failover::{Hedge, ProviderSettings};
+use crate::cascade::intent::CommonAnswer;
 use crate::config::{BackendConfig, Config, Environment};
 use crate::yaml::YamlError;
 
@@ -35,6 +36,8 @@ fn a_cascade_of_nothing_is_what_is_on_this_machine() {
         brain: BrainSettings::Dialogue { time_zone: None },
         tts: vec![TtsSettings::Flite(Voice::Slt).into()],
         pace: 1.0,
+        prepared: Vec::new(),
+        answers: Vec::new(),
     };
     assert_eq!(settings("{}"), expected);
 }
@@ -42,7 +45,7 @@ fn a_cascade_of_nothing_is_what_is_on_this_machine() {
 #[test]
 fn every_key_is_read() {
     let read = settings(
-        "{pace: 1.5, \
+        "{pace: 1.5, prepared: [One moment.], answers: [{when: [where are you], say: Here.}], \
          asr: {kind: transcription, url: 'http://asr/v1', model: large, language: de, \
                vocabulary: [Antiphon], api_key_env: KEY, connect_timeout_ms: 100, answer_timeout_ms: 200}, \
          llm: {url: 'http://llm/v1', model: small, api_key_env: KEY, tokens_max: 7, \
@@ -72,6 +75,11 @@ fn every_key_is_read() {
         brain: BrainSettings::Llm(vec![llm.into()]),
         tts: vec![TtsSettings::Speech(Box::new(tts)).into()],
         pace: 1.5,
+        prepared: vec!["One moment.".to_owned()],
+        answers: vec![CommonAnswer {
+            when: vec!["where are you".to_owned()],
+            say: "Here.".to_owned(),
+        }],
     };
     assert_eq!(read, expected);
 }

@@ -1,0 +1,124 @@
+//! What an agent says again and again, spoken once: greetings, fillers, common answers.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::JoinHandle;
+
+use super::PACE_RANGE;
+use super::stage::Stage;
+use super::tts::{Tts, TtsReport, TtsStage};
+use crate::call::event::Generation;
+use crate::cascade::phrase::Phrases;
+use crate::cascade::prepared::{Prepared, PreparedKey, PreparedStats, VoiceKey};
+use crate::limits::SENTENCE_BLOCKS_MAX;
+
+/// The sentences that an agent's calls share, and their audio.
+#[derive(Debug)]
+pub(super) struct Larder {
+    stage: Arc<Stage<TtsStage>>,
+    sentences: BTreeSet<String>,
+    /// Held for an instant.
+    store: Mutex<Prepared>,
+}
+
+/// The synthesis of what an agent says often, in the background. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Preparing(JoinHandle<()>);
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Larder {
+    /// Nothing is spoken yet of these texts, of which each sentence is kept by itself.
+    pub(super) fn new(stage: Arc<Stage<TtsStage>>, texts: &[String]) -> Self {
+        let sentences = texts.iter().flat_map(|text| sentences_of(text)).collect();
+        Self { stage, sentences, store: Mutex::default() }
+    }
+
+    /// Speaks all of them, as the first voice does at this pace. One that cannot be spoken now is spoken when
+    /// it is needed.
+    pub(super) fn prepare(self: &Arc<Self>, pace: f32) -> Option<Preparing> {
+        if self.sentences.is_empty() {
+            return None;
+        }
+        let larder = Arc::clone(self);
+        Some(Preparing(tokio::spawn(async move {
+            let (voice, mut reports) = super::tts::open(&larder.stage);
+            for (at, sentence) in larder.sentences.iter().enumerate() {
+                let work = Generation(u32::try_from(at).unwrap_or(u32::MAX));
+                let _speaking = voice.speak(work, sentence.clone(), pace);
+                let mut pcm = Vec::new();
+                let result = loop {
+                    match reports.recv().await {
+                        Some(TtsReport::Block { pcm: block, .. }) => pcm.extend(block),
+                        Some(TtsReport::Words { .. }) => {}
+                        Some(TtsReport::Done { result, .. }) => break result,
+                        None => return,
+                    }
+                };
+                match result {
+                    Ok(()) => larder.keep(&*voice, sentence, pace, pcm),
+                    Err(error) => {
+                        tracing::warn!(%error, "what an agent says often was not spoken ahead");
+                        return;
+                    }
+                }
+            }
+            tracing::debug!(stats = ?larder.stats(), "spoken ahead");
+        })))
+    }
+
+    /// The audio of a sentence in this voice, if it was spoken before.
+    pub(super) fn get(&self, voice: &dyn Tts, sentence: &str, pace: f32) -> Option<Arc<[i16]>> {
+        if !self.sentences.contains(sentence) {
+            return None;
+        }
+        self.store().get(&self.key(voice, sentence, pace))
+    }
+
+    /// Whether a sentence that is being spoken is worth keeping.
+    pub(super) fn wants(&self, sentence: &str) -> bool {
+        self.sentences.contains(sentence)
+    }
+
+    /// A sentence was spoken whole.
+    pub(super) fn keep(&self, voice: &dyn Tts, sentence: &str, pace: f32, pcm: Vec<i16>) {
+        let samples_max = SENTENCE_BLOCKS_MAX * (voice.sample_rate_hz() / 50) as usize;
+        if self.wants(sentence) && !pcm.is_empty() && pcm.len() <= samples_max {
+            let key = self.key(voice, sentence, pace);
+            self.store().insert(key, pcm.into());
+        }
+    }
+
+    /// What was found and kept.
+    pub(super) fn stats(&self) -> PreparedStats {
+        self.store().stats()
+    }
+
+    fn key(&self, voice: &dyn Tts, sentence: &str, pace: f32) -> PreparedKey {
+        let provider = voice.provider();
+        let key = VoiceKey {
+            provider: provider.to_string(),
+            voice: self.stage.name(provider).to_owned(),
+            pace_percent: (pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end()) * 100.0).round()
+                as u16,
+            rate_hz: voice.sample_rate_hz(),
+        };
+        PreparedKey::new(key, sentence)
+    }
+
+    fn store(&self) -> MutexGuard<'_, Prepared> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As a reply is cut into sentences.
+fn sentences_of(text: &str) -> Vec<String> {
+    let mut phrases = Phrases::default();
+    phrases.push(text);
+    std::iter::from_fn(|| phrases.finish()).collect()
+}
