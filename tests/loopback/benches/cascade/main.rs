@@ -1,0 +1,241 @@
+//! What a cascade adds to its stages, whose times are scripted and served over real HTTP on loopback.
+//!
+//! ```text
+//! cargo bench --workspace --bench cascade
+//! ```
+//!
+//! The first tables are of whole calls: a caller's packets in, the agent's packets out. `endpoint` is the
+//! moment at which the turn was judged to be over. The others are of the cascade alone.
+#![expect(clippy::print_stdout, reason = "printing a table is what it is for")]
+
+mod call;
+mod servers;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use antiphon::agent::BackendInput;
+use antiphon::backend::cascade::asr::TranscriptionSettings;
+use antiphon::backend::cascade::llm::LlmSettings;
+use antiphon::backend::cascade::tts::SpeechSettings;
+use antiphon::backend::cascade::{
+    AsrSettings, BrainSettings, Cascade, CascadeSettings, Ranked, TtsSettings,
+};
+use antiphon::backend::{Backend as _, BackendOutput, BackendSession, CallContext};
+use antiphon::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+
+use crate::servers::{Answer, Audio, RATE_HZ, Script, Seen, start};
+
+const ANSWER: &str =
+    "It is a quarter past nine in the morning. The shop opens at ten. See you soon.";
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Of a voice like Sesame CSM's on one GPU.
+const CSM: f64 = 0.28;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    call::turns().await;
+    println!();
+    println!("{:<58}{:>6}{:>10}{:>10}", "milliseconds", "n", "p50", "p99");
+    cancellation().await;
+    csm().await;
+    failover().await;
+}
+
+/// A cascade of these voices; the other stages are served with the first.
+pub(crate) fn cascade(urls: &[String]) -> Arc<Cascade> {
+    let url = urls[0].clone();
+    let voice = |url: &String| {
+        Ranked::from(TtsSettings::Speech(Box::new(SpeechSettings::new(url.clone(), None))))
+    };
+    let settings = CascadeSettings {
+        asr: vec![AsrSettings::Transcription(TranscriptionSettings::new(url.clone(), None)).into()],
+        brain: BrainSettings::Llm(vec![LlmSettings::new(url, "scripted".to_owned(), None).into()]),
+        tts: urls.iter().map(voice).collect(),
+        pace: 1.0,
+        prepared: Vec::new(),
+        answers: Vec::new(),
+    };
+    Arc::new(Cascade::new("cascade", settings, Arc::default()).expect("the settings are right"))
+}
+
+pub(crate) fn context() -> CallContext {
+    CallContext {
+        call_id: "bench".to_owned(),
+        persona: String::new(),
+        greeting: None,
+        language: "en".to_owned(),
+    }
+}
+
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+fn print(name: &str, mut values: Vec<f64>) {
+    values.sort_by(f64::total_cmp);
+    let (p50, p99) = (quantile(&values, 0.5), quantile(&values, 0.99));
+    println!("{name:<58}{:>6}{p50:>10.2}{p99:>10.2}", values.len());
+}
+
+fn millis(start: Instant, end: Instant) -> f64 {
+    end.saturating_duration_since(start).as_secs_f64() * 1_000.0
+}
+
+const fn at_once(answer: Answer, audio: Audio) -> Script {
+    let none = Duration::ZERO;
+    Script { transcript: none, first_token: none, first_audio: none, answer, audio }
+}
+
+async fn send(session: &BackendSession, command: BackendCommand) {
+    session.input.send(BackendInput::Command(command)).await.expect("the session lives");
+}
+
+async fn type_in(session: &BackendSession, n: u32) {
+    let (turn, generation) = (TurnId(n), Generation(n));
+    send(session, BackendCommand::UserText { turn, generation, text: "What is it?".to_owned() })
+        .await;
+}
+
+/// Where its audio of this reply ends, and when each block came.
+async fn reply(session: &mut BackendSession, n: u32) -> Vec<(Instant, Duration)> {
+    let mut blocks = Vec::new();
+    loop {
+        let output = timeout(PATIENCE, session.output.recv()).await.expect("it goes on");
+        match output.expect("the session lives") {
+            BackendOutput::Audio(audio) if audio.generation == Generation(n) => {
+                let length = audio.pcm.len() as f64 / f64::from(audio.sample_rate_hz);
+                blocks.push((Instant::now(), Duration::from_secs_f64(length)));
+            }
+            BackendOutput::Event(BackendEvent::ReplyFinished { .. }) => return blocks,
+            BackendOutput::Event(BackendEvent::ReplyFailed { message, .. }) => panic!("{message}"),
+            BackendOutput::Audio(_) | BackendOutput::Event(_) => {}
+        }
+    }
+}
+
+/// The longest moment in which somebody who plays these blocks as they come has nothing to play.
+fn longest_gap_ms(blocks: &[(Instant, Duration)]) -> f64 {
+    let mut longest = 0.0_f64;
+    let mut played = blocks[0].0;
+    for (at, length) in blocks {
+        longest = longest.max(millis(played, *at));
+        played = played.max(*at) + *length;
+    }
+    longest
+}
+
+/// From the call's `Cancel` to each stage's server seeing that nobody listens any more.
+async fn cancellation() {
+    let script = at_once(Answer::Endless, Audio::Paced(CSM));
+    let (url, mut seen) = start(script).await;
+    let cascade = cascade(&[url]);
+    let mut session = cascade.open(context()).expect("there is room");
+    let (mut of_llm, mut of_tts, mut of_all) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 1..=100 {
+        type_in(&session, n).await;
+        loop {
+            let output = timeout(PATIENCE, session.output.recv()).await.expect("it goes on");
+            if let BackendOutput::Audio(audio) = output.expect("the session lives")
+                && audio.generation == Generation(n)
+            {
+                break;
+            }
+        }
+        let committed = Instant::now();
+        let generation = Generation(n);
+        send(&session, BackendCommand::Cancel { generation, heard: Heard::default() }).await;
+        let (mut llm, mut tts) = (None, None);
+        while llm.is_none() || tts.is_none() {
+            match timeout(PATIENCE, seen.recv()).await.expect("it hangs up") {
+                Some(Seen::HungUp("llm", at)) => llm = Some(millis(committed, at)),
+                Some(Seen::HungUp("tts", at)) => tts = Some(millis(committed, at)),
+                _ => {}
+            }
+        }
+        let (llm, tts) = (llm.unwrap_or_default(), tts.unwrap_or_default());
+        of_llm.push(llm);
+        of_tts.push(tts);
+        of_all.push(llm.max(tts));
+    }
+    print("commit -> language model hung up on", of_llm);
+    print("commit -> voice hung up on", of_tts);
+    print("commit -> all stages cancelled", of_all);
+}
+
+async fn written(seen: &mut UnboundedReceiver<Seen>) -> Instant {
+    loop {
+        if let Some(Seen::Written(at)) = seen.recv().await {
+            return at;
+        }
+    }
+}
+
+/// A voice at 0.28 of real time, 80 ms at a time.
+async fn csm() {
+    let (url, mut seen) = start(at_once(Answer::Text(ANSWER), Audio::Paced(CSM))).await;
+    let cascade = cascade(&[url]);
+    let mut session = cascade.open(context()).expect("there is room");
+    let (mut first, mut gaps) = (Vec::new(), Vec::new());
+    for n in 1..=20 {
+        type_in(&session, n).await;
+        let written = written(&mut seen).await;
+        let blocks = reply(&mut session, n).await;
+        let frame_ms = servers::FRAME.as_secs_f64() * CSM * 1_000.0;
+        first.push(millis(written, blocks[0].0) - frame_ms);
+        gaps.push(longest_gap_ms(&blocks));
+    }
+    print("CSM-like voice: first phrase -> first audio, beyond a frame", first);
+    print("CSM-like voice: longest gap while speaking", gaps);
+}
+
+/// The first voice dies in the middle of the first phrase; the second takes over.
+async fn failover() {
+    let (mut resumed, mut gaps, mut lost) = (Vec::new(), Vec::new(), 0);
+    for n in 1..=20 {
+        let (first, mut seen) =
+            start(at_once(Answer::Text(ANSWER), Audio::Dies(CSM, 6 + n as usize % 12))).await;
+        let (second, mut seen_later) =
+            start(at_once(Answer::Text(ANSWER), Audio::Paced(CSM))).await;
+        let cascade = cascade(&[first, second]);
+        let mut session = cascade.open(context()).expect("there is room");
+        type_in(&session, 1).await;
+        let blocks = reply(&mut session, 1).await;
+        let (mut asked, mut died) = (Vec::new(), None);
+        while let Ok(event) = seen.try_recv() {
+            match event {
+                Seen::Asked(text) => asked.push(text),
+                Seen::Died(at) => died = Some(at),
+                _ => {}
+            }
+        }
+        while let Ok(event) = seen_later.try_recv() {
+            if let Seen::Asked(text) = event {
+                asked.push(text);
+            }
+        }
+        let died = died.expect("it died");
+        let next = blocks.iter().find(|(at, _)| *at > died).expect("another one spoke on");
+        resumed.push(millis(died, next.0));
+        gaps.push(longest_gap_ms(&blocks));
+        lost += words_lost(&asked);
+    }
+    print("voice killed in mid-sentence -> next audio", resumed);
+    print("voice killed in mid-sentence: longest gap at the caller", gaps);
+    println!(
+        "voice killed in mid-sentence: {lost} words of {} not said",
+        20 * ANSWER.split(' ').count()
+    );
+}
+
+/// Words of the answer that none of these requests has, each but the first beginning where the last one broke.
+fn words_lost(asked: &[String]) -> usize {
+    let said: Vec<&str> = asked.iter().flat_map(|text| text.split(' ')).collect();
+    ANSWER.split(' ').filter(|word| !said.contains(word)).count()
+}
+
+/// Kept for the whole of the program: samples a second of all voices here.
+const _: () = assert!(RATE_HZ == 24_000, "as `SpeechSettings` expects by default");
