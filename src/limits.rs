@@ -101,6 +101,14 @@ pub const RECOGNISER_REPORTS_MAX: usize = 32;
 pub const UTTERANCE_FRAMES_MAX: usize = 3_000;
 /// Turns of a call that are being transcribed at once. One more, and the oldest is not understood.
 pub const TRANSCRIPTS_AWAITED_MAX: usize = 4;
+/// How long a streaming recogniser may take to accept one message. Longer, and the connection is lost.
+pub const RECOGNISER_SEND_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection to a recogniser is given to say goodbye; then it is dropped.
+pub const RECOGNISER_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two attempts to reopen a recogniser's connection. An attempt that is due earlier waits.
+pub const RECOGNISER_REOPEN_EVERY: Duration = Duration::from_secs(5);
+/// Attempts to reopen it that may fail one after the other; then recognition is gone for good.
+pub const RECOGNISER_REOPENS_FAILED_MAX: u32 = 2;
 /// Bytes of a transcription server's answer. More is an error.
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an error of a speech server. More are not read.

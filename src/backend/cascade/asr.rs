@@ -4,6 +4,7 @@ mod chain;
 pub(super) mod ears;
 mod phones;
 pub(super) mod pocketsphinx;
+pub(super) mod streaming;
 mod transcriber;
 pub(super) mod transcription;
 
@@ -11,12 +12,14 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use self::streaming::{DeepgramSettings, FluxSettings, MoshiSettings};
 pub use self::transcriber::{Transcriber, transcriber};
 pub use self::transcription::TranscriptionSettings;
 
 use self::chain::Chain;
 use self::ears::{Clinic, Ears};
-use self::transcription::{Listener, Transcription};
+use self::streaming::Streaming;
+use self::transcription::Transcription;
 use super::error::StageError;
 use super::settings::AsrSettings;
 use super::stage::Stage;
@@ -31,6 +34,8 @@ pub(super) enum AsrStage {
     PocketSphinx(Arc<Clinic>),
     /// A transcription endpoint, turn by turn.
     Transcription(Arc<Transcription>),
+    /// A service that hears while the user speaks.
+    Streaming(Arc<Streaming>),
 }
 
 impl AsrStage {
@@ -44,13 +49,18 @@ impl AsrStage {
             AsrSettings::Transcription(settings) => {
                 Self::Transcription(Arc::new(Transcription::new(settings)?))
             }
+            AsrSettings::Deepgram(settings) => {
+                Self::Streaming(Arc::new(Streaming::deepgram(settings)?))
+            }
+            AsrSettings::Flux(settings) => Self::Streaming(Arc::new(Streaming::flux(settings)?)),
+            AsrSettings::Moshi(settings) => Self::Streaming(Arc::new(Streaming::moshi(settings)?)),
         })
     }
 
     /// Whether it says what the user says while the user speaks.
     pub(super) const fn transcribes(&self) -> bool {
         match self {
-            Self::PocketSphinx(_) => true,
+            Self::PocketSphinx(_) | Self::Streaming(_) => true,
             Self::Transcription(_) => false,
         }
     }
@@ -63,7 +73,11 @@ impl AsrStage {
                 (Box::new(ears), reports)
             }
             Self::Transcription(endpoint) => {
-                let (listener, reports) = Listener::open(Arc::clone(endpoint));
+                let (listener, reports) = transcription::Listener::open(Arc::clone(endpoint));
+                (Box::new(listener), reports)
+            }
+            Self::Streaming(service) => {
+                let (listener, reports) = streaming::Listener::open(Arc::clone(service));
                 (Box::new(listener), reports)
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::asr::TranscriptionSettings;
+use super::asr::{DeepgramSettings, FluxSettings, MoshiSettings, TranscriptionSettings};
 use super::llm::LlmSettings;
 use super::stage::Ranked;
 use super::tts::{SpeechSettings, Voice};
@@ -45,6 +45,9 @@ impl fmt::Display for AsrSettings {
         match self {
             Self::PocketSphinx(_) => formatter.write_str("PocketSphinx"),
             Self::Transcription(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
+            Self::Deepgram(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
+            Self::Flux(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
+            Self::Moshi(asr) => write!(formatter, "moshi at {}", asr.url),
         }
     }
 }
@@ -71,6 +74,12 @@ pub enum AsrSettings {
     PocketSphinx(PocketSphinxSettings),
     /// An OpenAI-compatible transcription endpoint, such as a Whisper server.
     Transcription(TranscriptionSettings),
+    /// Deepgram's Nova models.
+    Deepgram(DeepgramSettings),
+    /// Deepgram's Flux.
+    Flux(FluxSettings),
+    /// Kyutai's `moshi-server`.
+    Moshi(MoshiSettings),
 }
 
 /// How PocketSphinx recognises.

@@ -1,0 +1,317 @@
+//! Recognisers that hear a turn while it is spoken, over a WebSocket a call: Deepgram's Nova and Flux, and
+//! Kyutai's `moshi-server`.
+//!
+//! What they have in common is decided in [`hearing`]; how each is written to and read stands in [`wire`].
+//! Here are the socket and the clock.
+
+mod hearing;
+mod settings;
+mod wire;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
+
+pub use self::settings::{DeepgramSettings, FluxSettings, MoshiSettings};
+
+use self::hearing::{Act, Hearing, Manner, Outgoing};
+use self::wire::Wire;
+use super::{Ask, Asr, AsrReport, Overrun};
+use crate::agent::PcmFrame;
+use crate::backend::BackendError;
+use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::socket::{Door, Socket, SocketError};
+use crate::cascade::recognition::Recognised;
+use crate::cascade::{deepgram, flux};
+use crate::limits::{
+    RECOGNISER_CLOSE_TIMEOUT, RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, RECOGNISER_SEND_TIMEOUT,
+};
+use crate::time::SessionTime;
+
+/// The key of servers that were not given another.
+const MOSHI_PUBLIC_KEY: &str = "public_token";
+
+/// A service that can be asked.
+#[derive(Debug)]
+pub(in crate::backend::cascade) struct Streaming {
+    door: Door,
+    query: Vec<(&'static str, String)>,
+    speaks: Speaks,
+    manner: Manner,
+}
+
+/// Whose messages it speaks.
+#[derive(Clone, Copy, Debug)]
+enum Speaks {
+    Deepgram,
+    Flux,
+    Moshi { delay: Duration },
+}
+
+impl Streaming {
+    /// Checks the settings. Nothing is sent yet.
+    pub(in crate::backend::cascade) fn deepgram(
+        settings: DeepgramSettings,
+    ) -> Result<Self, BackendError> {
+        let door = token_door(&settings.url, settings.api_key, settings.connect_timeout)?;
+        let mut query = vec![("model", settings.model)];
+        query.extend(settings.language.map(|language| ("language", language)));
+        query.extend(settings.vocabulary.into_iter().map(|term| ("keyterm", term)));
+        query.extend(deepgram::QUERY.map(|(name, value)| (name, value.to_owned())));
+        let manner = Manner {
+            service: "Deepgram",
+            ready_timeout: None,
+            is_gapless: false,
+            flushes_likely_ends: true,
+            answer_timeout: settings.answer_timeout,
+        };
+        Ok(Self { door, query, speaks: Speaks::Deepgram, manner })
+    }
+
+    /// Checks the settings. Nothing is sent yet.
+    pub(in crate::backend::cascade) fn flux(settings: FluxSettings) -> Result<Self, BackendError> {
+        let door = token_door(&settings.url, settings.api_key, settings.connect_timeout)?;
+        let mut query = vec![
+            ("model", settings.model),
+            ("eot_threshold", settings.eot_threshold.to_string()),
+            ("eager_eot_threshold", settings.eager_eot_threshold.to_string()),
+            ("eot_timeout_ms", settings.eot_timeout.as_millis().to_string()),
+        ];
+        query.extend(settings.language.map(|language| ("language_hint", language)));
+        query.extend(settings.vocabulary.into_iter().map(|term| ("keyterm", term)));
+        query.extend(flux::QUERY.map(|(name, value)| (name, value.to_owned())));
+        let manner = Manner {
+            service: "Deepgram Flux",
+            ready_timeout: None,
+            is_gapless: true,
+            flushes_likely_ends: false,
+            answer_timeout: settings.answer_timeout,
+        };
+        Ok(Self { door, query, speaks: Speaks::Flux, manner })
+    }
+
+    /// Checks the settings. Nothing is sent yet.
+    pub(in crate::backend::cascade) fn moshi(
+        settings: MoshiSettings,
+    ) -> Result<Self, BackendError> {
+        let key = settings.api_key.as_deref().unwrap_or(MOSHI_PUBLIC_KEY);
+        let headers = [("kyutai-api-key", key)];
+        let patience = settings.connect_timeout;
+        let door = Door::new("asr.url", &settings.url, "api/asr-streaming", &headers, patience)?;
+        let manner = Manner {
+            service: "the moshi server",
+            ready_timeout: Some(settings.connect_timeout),
+            is_gapless: true,
+            flushes_likely_ends: true,
+            answer_timeout: settings.answer_timeout,
+        };
+        let speaks = Speaks::Moshi { delay: settings.delay };
+        Ok(Self { door, query: Vec::new(), speaks, manner })
+    }
+
+    async fn connect(self: Arc<Self>) -> Result<Connection, StageError> {
+        let query: Vec<(&str, &str)> =
+            self.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let socket = self.door.open(&query).await.map_err(|error| self.failed(&error))?;
+        let wire = match self.speaks {
+            Speaks::Deepgram => Wire::Deepgram,
+            Speaks::Flux => Wire::Flux,
+            Speaks::Moshi { delay } => Wire::moshi(delay),
+        };
+        Ok(Connection { socket, wire })
+    }
+
+    fn failed(&self, error: &SocketError) -> StageError {
+        StageError::new(error.kind(), format!("{} {error}", self.manner.service))
+    }
+}
+
+/// Where Deepgram listens.
+fn token_door(url: &str, key: Option<String>, patience: Duration) -> Result<Door, BackendError> {
+    let token = key.map(|key| format!("Token {key}"));
+    let headers: Vec<_> = token.iter().map(|token| ("authorization", token.as_str())).collect();
+    Door::new("asr.url", url, "listen", &headers, patience)
+}
+
+/// A call's handle on the service. Dropping it ends the connection.
+#[derive(Debug)]
+pub(in crate::backend::cascade) struct Listener {
+    asks: mpsc::Sender<Ask>,
+    /// Frames dropped because the connection is that far behind.
+    frames_dropped: u64,
+}
+
+impl Listener {
+    /// Connects, so that it can listen to a call.
+    pub(in crate::backend::cascade) fn open(
+        service: Arc<Streaming>,
+    ) -> (Self, mpsc::Receiver<AsrReport>) {
+        let (asks, asked) = mpsc::channel(RECOGNISER_QUEUE_MAX);
+        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
+        tokio::spawn(listen(service, asked, reports));
+        (Self { asks, frames_dropped: 0 }, reported)
+    }
+}
+
+impl Asr for Listener {
+    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
+        self.asks.try_send(ask).map_err(|_| Overrun)
+    }
+
+    fn hear(&mut self, frame: PcmFrame) {
+        if self.ask(Ask::Frame(Box::new(frame))).is_err() {
+            self.frames_dropped += 1;
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if self.frames_dropped > 0 {
+            let frames_dropped = self.frames_dropped;
+            tracing::warn!(frames_dropped, "speech recognition did not keep up with a call");
+        }
+    }
+}
+
+/// An open connection.
+struct Connection {
+    socket: Socket,
+    wire: Wire,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Connection, StageError>> + Send>>;
+
+/// What there is of a connection.
+enum Line {
+    Closed,
+    Opening(Opening),
+    Open(Box<Connection>),
+}
+
+/// What happens on it.
+enum LineEvent {
+    Opened(Result<Connection, StageError>),
+    Message(Recognised),
+    Lost(SocketError),
+}
+
+/// The task of a call: what is asked and what the service says goes through [`Hearing`].
+async fn listen(
+    service: Arc<Streaming>,
+    mut asked: mpsc::Receiver<Ask>,
+    reports: mpsc::Sender<AsrReport>,
+) {
+    let began = Instant::now();
+    let now =
+        || SessionTime::from_micros(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+    let mut hearing = Hearing::new(service.manner.clone());
+    let mut line = Line::Closed;
+    loop {
+        while let Some(act) = hearing.poll_act() {
+            match act {
+                Act::Connect => line = Line::Opening(Box::pin(Arc::clone(&service).connect())),
+                Act::Send(outgoing) => {
+                    if let Err(error) = line.send(&outgoing).await {
+                        hearing.handle_lost(now(), service.failed(&error));
+                    }
+                }
+                Act::HangUp => line.hang_up(),
+                Act::Report(report) => {
+                    if reports.send(report).await.is_err() {
+                        return line.hang_up();
+                    }
+                }
+            }
+        }
+        let wake_at = hearing.poll_timeout().map(|at| began + at.since(SessionTime::ZERO));
+        tokio::select! {
+            ask = asked.recv() => match ask {
+                Some(ask) => hearing.handle_ask(now(), ask),
+                None => return line.hang_up(),
+            },
+            event = line.next() => match event {
+                LineEvent::Opened(Ok(connection)) => {
+                    line = Line::Open(Box::new(connection));
+                    hearing.handle_opened(now());
+                }
+                LineEvent::Opened(Err(error)) => hearing.handle_lost(now(), error),
+                LineEvent::Message(message) => hearing.handle_message(now(), message),
+                LineEvent::Lost(error) => hearing.handle_lost(now(), service.failed(&error)),
+            },
+            () = sleep_until(wake_at.unwrap_or(began)), if wake_at.is_some() => {
+                hearing.handle_timeout(now());
+            }
+        }
+    }
+}
+
+impl Line {
+    /// What happens next; nothing on one that is closed. Dropping the future loses nothing.
+    async fn next(&mut self) -> LineEvent {
+        match self {
+            Self::Closed => std::future::pending().await,
+            Self::Opening(opening) => LineEvent::Opened(opening.await),
+            Self::Open(connection) => connection.next().await,
+        }
+    }
+
+    /// On one that is not open, nothing is sent.
+    async fn send(&mut self, outgoing: &Outgoing) -> Result<(), SocketError> {
+        let Self::Open(connection) = self else { return Ok(()) };
+        let Connection { socket, wire } = &mut **connection;
+        let sending = async {
+            for message in wire.write(outgoing) {
+                socket.feed(message).await?;
+            }
+            socket.flush().await
+        };
+        match timeout(RECOGNISER_SEND_TIMEOUT, sending).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(SocketError::Broken),
+        }
+    }
+
+    /// Says goodbye, for which nobody waits.
+    fn hang_up(&mut self) {
+        if let Self::Open(connection) = std::mem::replace(self, Self::Closed) {
+            tokio::spawn(timeout(RECOGNISER_CLOSE_TIMEOUT, connection.close()));
+        }
+    }
+}
+
+impl Connection {
+    async fn next(&mut self) -> LineEvent {
+        loop {
+            match self.socket.next().await {
+                None | Some(Ok(Message::Close(_))) => return LineEvent::Lost(SocketError::Broken),
+                Some(Err(error)) => return LineEvent::Lost(error.into()),
+                Some(Ok(message)) => {
+                    if let Some(recognised) = self.wire.read(&message) {
+                        return LineEvent::Message(recognised);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn close(mut self: Box<Self>) {
+        if let Some(goodbye) = self.wire.goodbye()
+            && self.socket.send(goodbye).await.is_err()
+        {
+            return;
+        }
+        // The other side's last words are read, so that ours arrive before the connection is reset.
+        if self.socket.close(None).await.is_ok() {
+            while let Some(Ok(_)) = self.socket.next().await {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
