@@ -1,5 +1,6 @@
 //! `cascade`: recognition, somebody who answers, and speech; and `local`, which is one of them.
 
+mod asr;
 mod providers;
 
 use std::path::Path;
@@ -9,20 +10,14 @@ use serde_json::{Map, Value};
 
 use self::providers::providers;
 use super::{Environment, phrases, resolve};
-use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
-use crate::backend::cascade::{
-    AsrSettings, BrainSettings, CascadeSettings, PACE_RANGE, PocketSphinxSettings, TtsSettings,
-};
+use crate::backend::cascade::{BrainSettings, CascadeSettings, PACE_RANGE, TtsSettings};
 use crate::backend::local::LocalSettings;
 use crate::cascade::intent::CommonAnswer;
 use crate::limits::PREPARED_TEXTS_MAX;
 use crate::yaml::Fields;
 
-/// Words that a recogniser is told to expect, and characters of each.
-const VOCABULARY_MAX: usize = 100;
-const VOCABULARY_CHARS_MAX: usize = 64;
 /// Characters of a text that is spoken ahead, and ways to ask for one.
 const PREPARED_CHARS_MAX: usize = 500;
 const WAYS_TO_ASK_MAX: usize = 50;
@@ -39,17 +34,17 @@ pub(super) fn decode(
 ) -> Option<CascadeSettings> {
     let known = ["asr", "llm", "tts", "pace", "time_zone", "prepared", "answers"];
     let mut fields = fields.fields("cascade", &known)?;
-    let mut asr = providers(&mut fields, "asr", &asr_keys(), |it| asr(it, folder, environment));
-    if asr.is_empty() {
-        asr.push(AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into());
-    }
+    let asr = asr::decode(&mut fields, folder, environment);
     let time_zone = fields.string("time_zone");
-    let llm = providers(&mut fields, "llm", &LLM_KEYS, |it| llm(it, environment));
+    let kinds = [("chat", (), &LLM_KEYS[..])];
+    let llm = providers(&mut fields, "llm", &kinds, (), |(), it| llm(it, environment));
     let brain = match llm.is_empty() {
         true => BrainSettings::Dialogue { time_zone },
         false => BrainSettings::Llm(llm),
     };
-    let mut tts = providers(&mut fields, "tts", &tts_keys(), |it| tts(it, environment));
+    let kinds = [("flite", Kind::Flite, &["voice"][..]), ("speech", Kind::Speech, &OF_SPEECH)];
+    let mut tts =
+        providers(&mut fields, "tts", &kinds, Kind::Flite, |kind, it| tts(kind, it, environment));
     if tts.is_empty() {
         tts.push(TtsSettings::Flite(Voice::Slt).into());
     }
@@ -75,53 +70,8 @@ fn answers(fields: &mut Fields<'_, '_>) -> Vec<CommonAnswer> {
     answers
 }
 
-const OF_POCKETSPHINX: [&str; 3] = ["recognition_model", "recognisers_kept", "recognisers_max"];
-const OF_TRANSCRIPTION: [&str; 7] = [
-    "url",
-    "model",
-    "language",
-    "vocabulary",
-    "api_key_env",
-    "connect_timeout_ms",
-    "answer_timeout_ms",
-];
-
-fn asr_keys() -> Vec<&'static str> {
-    [&["kind"][..], &OF_POCKETSPHINX, &OF_TRANSCRIPTION].concat()
-}
-
-fn asr(
-    fields: &mut Fields<'_, '_>,
-    folder: Option<&Path>,
-    environment: &Environment,
-) -> AsrSettings {
-    #[derive(Clone, Copy)]
-    enum Kind {
-        PocketSphinx,
-        Transcription,
-    }
-    let kinds = [("pocketsphinx", Kind::PocketSphinx), ("transcription", Kind::Transcription)];
-    match fields.choice("kind", &kinds, Kind::PocketSphinx) {
-        Kind::PocketSphinx => {
-            refuse(fields, &OF_TRANSCRIPTION, "pocketsphinx");
-            AsrSettings::PocketSphinx(recognisers(fields, folder))
-        }
-        Kind::Transcription => {
-            refuse(fields, &OF_POCKETSPHINX, "transcription");
-            let url = fields.required_string("url");
-            let mut settings = TranscriptionSettings::new(url, key(fields, environment));
-            text(fields, "model", &mut settings.model);
-            settings.language = fields.string_max("language", 35);
-            settings.vocabulary =
-                phrases(fields, "vocabulary", VOCABULARY_MAX, VOCABULARY_CHARS_MAX);
-            patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
-            patience(fields, "answer_timeout_ms", &mut settings.answer_timeout);
-            AsrSettings::Transcription(settings)
-        }
-    }
-}
-
-const OF_SPEECH: [&str; 11] = [
+const OF_SPEECH: [&str; 12] = [
+    "voice",
     "url",
     "path",
     "model",
@@ -135,21 +85,15 @@ const OF_SPEECH: [&str; 11] = [
     "stall_timeout_ms",
 ];
 
-fn tts_keys() -> Vec<&'static str> {
-    [&["kind", "voice"][..], &OF_SPEECH].concat()
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Flite,
+    Speech,
 }
 
-fn tts(fields: &mut Fields<'_, '_>, environment: &Environment) -> TtsSettings {
-    #[derive(Clone, Copy)]
-    enum Kind {
-        Flite,
-        Speech,
-    }
-    match fields.choice("kind", &[("flite", Kind::Flite), ("speech", Kind::Speech)], Kind::Flite) {
-        Kind::Flite => {
-            refuse(fields, &OF_SPEECH, "flite");
-            TtsSettings::Flite(fields.choice("voice", &Voice::NAMES, Voice::Slt))
-        }
+fn tts(kind: Kind, fields: &mut Fields<'_, '_>, environment: &Environment) -> TtsSettings {
+    match kind {
+        Kind::Flite => TtsSettings::Flite(fields.choice("voice", &Voice::NAMES, Voice::Slt)),
         Kind::Speech => {
             let url = fields.required_string("url");
             let mut settings = SpeechSettings::new(url, key(fields, environment));
@@ -202,22 +146,10 @@ pub(super) fn local(
     let Some(mut local) = fields.fields("local", &known) else { return settings };
     settings.voice = local.choice("voice", &Voice::NAMES, settings.voice);
     settings.pace = local.f32_in("pace", PACE_RANGE, settings.pace);
-    settings.recognition = recognisers(&mut local, folder);
+    settings.recognition = asr::recognisers(&mut local, folder);
     settings.time_zone = local.string("time_zone");
     settings.llm =
         local.fields("llm", &LLM_KEYS).map(|mut llm_fields| llm(&mut llm_fields, environment));
-    settings
-}
-
-fn recognisers(fields: &mut Fields<'_, '_>, folder: Option<&Path>) -> PocketSphinxSettings {
-    let mut settings = PocketSphinxSettings::default();
-    if let Some(model) = fields.string("recognition_model") {
-        settings.model = resolve(folder, &model);
-    }
-    let kept = fields.u32_in("recognisers_kept", 1..=64, settings.kept as u32);
-    settings.kept = kept as usize;
-    let most = fields.u32_in("recognisers_max", 1..=1_000, settings.most as u32);
-    settings.most = most as usize;
     settings
 }
 
@@ -260,15 +192,6 @@ fn text(fields: &mut Fields<'_, '_>, key: &str, value: &mut String) {
 
 fn patience(fields: &mut Fields<'_, '_>, key: &str, value: &mut Duration) {
     *value = fields.duration_ms(key, PATIENCE_MS, *value);
-}
-
-/// Keys of the other kinds mean nothing here.
-fn refuse(fields: &mut Fields<'_, '_>, keys: &[&str], kind: &str) {
-    for key in keys {
-        if fields.place(key).is_some() {
-            fields.refuse(key, format!("a stage of the kind `{kind}` has no such key"));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,20 +9,26 @@ use crate::limits::PROVIDERS_MAX;
 use crate::yaml::{Fields, Value};
 
 /// Keys that any provider may have beside its own.
-const OF_ALL: [&str; 2] = ["budget_ms", "hedge_ms"];
+const OF_ALL: [&str; 3] = ["kind", "budget_ms", "hedge_ms"];
 
 /// However fast a provider usually is, another one is not asked sooner.
 const HEDGE_AT_LEAST: Duration = Duration::from_millis(50);
 
-/// The providers under `key`, each of which may have the keys `known`; none if the key is absent.
-pub(super) fn providers<S>(
+/// A kind of provider: its name, and the keys that it has beside those of all.
+pub(super) type ProviderKind<K> = (&'static str, K, &'static [&'static str]);
+
+/// The providers under `key`, each of one of these kinds, with the keys of its kind; none if the key is
+/// absent.
+pub(super) fn providers<K: Copy + PartialEq, S>(
     fields: &mut Fields<'_, '_>,
     key: &str,
-    known: &[&str],
-    mut decode: impl FnMut(&mut Fields<'_, '_>) -> S,
+    kinds: &[ProviderKind<K>],
+    standard: K,
+    mut decode: impl FnMut(K, &mut Fields<'_, '_>) -> S,
 ) -> Vec<Ranked<S>> {
     let Some(place) = fields.place(key) else { return Vec::new() };
-    let known = [known, &OF_ALL].concat();
+    let mut known: Vec<&str> = OF_ALL.to_vec();
+    known.extend(kinds.iter().flat_map(|(_, _, keys)| *keys));
     let is_list = matches!(place.node.value, Value::List(_));
     let errors = fields.errors();
     let places =
@@ -31,7 +37,8 @@ pub(super) fn providers<S>(
     let mut found = Vec::new();
     for place in &places {
         if let Some(mut fields) = place.fields(errors, &known) {
-            let settings = decode(&mut fields);
+            let kind = kind(&mut fields, kinds, standard);
+            let settings = decode(kind, &mut fields);
             found.push(Ranked { settings, usage: usage(&mut fields) });
         }
     }
@@ -39,6 +46,27 @@ pub(super) fn providers<S>(
         fields.refuse(key, format!("expected 1 to {PROVIDERS_MAX} providers, received none"));
     }
     found
+}
+
+/// The kind of one provider. Keys of the other kinds mean nothing to it.
+fn kind<K: Copy + PartialEq>(
+    fields: &mut Fields<'_, '_>,
+    kinds: &[ProviderKind<K>],
+    standard: K,
+) -> K {
+    let names: Vec<_> = kinds.iter().map(|(name, kind, _)| (*name, *kind)).collect();
+    let chosen = fields.choice("kind", &names, standard);
+    let Some((name, _, own)) = kinds.iter().find(|(_, kind, _)| *kind == chosen) else {
+        return chosen;
+    };
+    let is_foreign = |key: &&str| !own.contains(key) && !OF_ALL.contains(key);
+    let foreign: Vec<_> = fields.keys().filter(is_foreign).collect();
+    for key in foreign {
+        if kinds.iter().any(|(_, _, keys)| keys.contains(&key)) {
+            fields.refuse(key, format!("a stage of the kind `{name}` has no such key"));
+        }
+    }
+    chosen
 }
 
 fn usage(fields: &mut Fields<'_, '_>) -> ProviderSettings {

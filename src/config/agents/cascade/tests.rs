@@ -11,7 +11,7 @@ use crate::cascade::intent::CommonAnswer;
 use crate::config::{BackendConfig, Config, Environment};
 use crate::yaml::YamlError;
 
-fn parse(cascade: &str) -> Result<Config, String> {
+pub(super) fn parse(cascade: &str) -> Result<Config, String> {
     let text = format!("agents:\n  a:\n    backend: cascade\n    cascade: {cascade}\n");
     let environment = Environment::of(&[("KEY", "secret")]);
     Config::parse(&text, None, &environment).map_err(|errors| told(&errors))
@@ -21,7 +21,7 @@ fn told(errors: &[YamlError]) -> String {
     errors.iter().map(YamlError::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn settings(cascade: &str) -> CascadeSettings {
+pub(super) fn settings(cascade: &str) -> CascadeSettings {
     let config = parse(cascade).unwrap_or_else(|error| panic!("{error}"));
     match &config.agents["a"].backend {
         BackendConfig::Cascade(settings) => (**settings).clone(),
@@ -87,7 +87,7 @@ fn every_key_is_read() {
 #[test]
 fn each_mistake_is_told_with_what_was_expected() {
     let rows = [
-        ("{asr: {kind: whisper}}", "expected one of `pocketsphinx`, `transcription`"),
+        ("{asr: {kind: whisper}}", "expected one of `pocketsphinx`, `transcription`, `deepgram`"),
         ("{asr: {kind: transcription}}", "url: is required"),
         ("{asr: {url: 'http://x'}}", "a stage of the kind `pocketsphinx` has no such key"),
         (

@@ -1,0 +1,165 @@
+//! `cascade.asr`: what recognises speech.
+
+use std::path::Path;
+
+use super::providers::{ProviderKind, providers};
+use super::{key, patience, phrases, resolve, text};
+use crate::backend::cascade::asr::{
+    DeepgramSettings, FluxSettings, MoshiSettings, TranscriptionSettings,
+};
+use crate::backend::cascade::{AsrSettings, PocketSphinxSettings, Ranked};
+use crate::config::Environment;
+use crate::yaml::Fields;
+
+/// Words that a recogniser is told to expect, and characters of each.
+const VOCABULARY_MAX: usize = 100;
+const VOCABULARY_CHARS_MAX: usize = 64;
+const LANGUAGE_CHARS_MAX: usize = 35;
+
+/// Each kind, and the keys that it has.
+const KINDS: [ProviderKind<Kind>; 5] = [
+    (
+        "pocketsphinx",
+        Kind::PocketSphinx,
+        &["recognition_model", "recognisers_kept", "recognisers_max"],
+    ),
+    (
+        "transcription",
+        Kind::Transcription,
+        &["url", "model", "language", "vocabulary", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]],
+    ),
+    (
+        "deepgram",
+        Kind::Deepgram,
+        &["url", "model", "language", "vocabulary", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]],
+    ),
+    (
+        "flux",
+        Kind::Flux,
+        &[
+            "url",
+            "model",
+            "language",
+            "vocabulary",
+            "eot_threshold",
+            "eager_eot_threshold",
+            "eot_timeout_ms",
+            "api_key_env",
+            TIMEOUTS[0],
+            TIMEOUTS[1],
+        ],
+    ),
+    ("moshi", Kind::Moshi, &["url", "delay_ms", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]]),
+];
+const TIMEOUTS: [&str; 2] = ["connect_timeout_ms", "answer_timeout_ms"];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    PocketSphinx,
+    Transcription,
+    Deepgram,
+    Flux,
+    Moshi,
+}
+
+/// The recognisers under `asr`: PocketSphinx if there are none.
+pub(super) fn decode(
+    fields: &mut Fields<'_, '_>,
+    folder: Option<&Path>,
+    environment: &Environment,
+) -> Vec<Ranked<AsrSettings>> {
+    let found = providers(fields, "asr", &KINDS, Kind::PocketSphinx, |kind, fields| match kind {
+        Kind::PocketSphinx => AsrSettings::PocketSphinx(recognisers(fields, folder)),
+        Kind::Transcription => transcription(fields, environment),
+        Kind::Deepgram => deepgram(fields, environment),
+        Kind::Flux => flux(fields, environment),
+        Kind::Moshi => moshi(fields, environment),
+    });
+    let standard = || vec![AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into()];
+    if found.is_empty() { standard() } else { found }
+}
+
+pub(super) fn recognisers(
+    fields: &mut Fields<'_, '_>,
+    folder: Option<&Path>,
+) -> PocketSphinxSettings {
+    let mut settings = PocketSphinxSettings::default();
+    if let Some(model) = fields.string("recognition_model") {
+        settings.model = resolve(folder, &model);
+    }
+    let kept = fields.u32_in("recognisers_kept", 1..=64, settings.kept as u32);
+    settings.kept = kept as usize;
+    let most = fields.u32_in("recognisers_max", 1..=1_000, settings.most as u32);
+    settings.most = most as usize;
+    settings
+}
+
+fn transcription(fields: &mut Fields<'_, '_>, environment: &Environment) -> AsrSettings {
+    let url = fields.required_string("url");
+    let mut settings = TranscriptionSettings::new(url, key(fields, environment));
+    text(fields, "model", &mut settings.model);
+    settings.language = fields.string_max("language", LANGUAGE_CHARS_MAX);
+    settings.vocabulary = vocabulary(fields);
+    patience(fields, TIMEOUTS[0], &mut settings.connect_timeout);
+    patience(fields, TIMEOUTS[1], &mut settings.answer_timeout);
+    AsrSettings::Transcription(settings)
+}
+
+fn deepgram(fields: &mut Fields<'_, '_>, environment: &Environment) -> AsrSettings {
+    let mut settings = DeepgramSettings::new(account_key(fields, environment));
+    text(fields, "url", &mut settings.url);
+    text(fields, "model", &mut settings.model);
+    settings.language = fields.string_max("language", LANGUAGE_CHARS_MAX);
+    settings.vocabulary = vocabulary(fields);
+    patience(fields, TIMEOUTS[0], &mut settings.connect_timeout);
+    patience(fields, TIMEOUTS[1], &mut settings.answer_timeout);
+    AsrSettings::Deepgram(settings)
+}
+
+fn flux(fields: &mut Fields<'_, '_>, environment: &Environment) -> AsrSettings {
+    let mut settings = FluxSettings::new(account_key(fields, environment));
+    text(fields, "url", &mut settings.url);
+    text(fields, "model", &mut settings.model);
+    settings.language = fields.string_max("language", LANGUAGE_CHARS_MAX);
+    settings.vocabulary = vocabulary(fields);
+    settings.eot_threshold = fields.f32_in("eot_threshold", 0.5..=1.0, settings.eot_threshold);
+    settings.eager_eot_threshold =
+        fields.f32_in("eager_eot_threshold", 0.3..=0.9, settings.eager_eot_threshold);
+    if settings.eager_eot_threshold > settings.eot_threshold {
+        let problem = format!(
+            "expected at most `eot_threshold`, which is {}: an end that is certain is likely too",
+            settings.eot_threshold
+        );
+        fields.refuse("eager_eot_threshold", problem);
+    }
+    settings.eot_timeout = fields.duration_ms("eot_timeout_ms", 500..=60_000, settings.eot_timeout);
+    patience(fields, TIMEOUTS[0], &mut settings.connect_timeout);
+    patience(fields, TIMEOUTS[1], &mut settings.answer_timeout);
+    AsrSettings::Flux(settings)
+}
+
+fn moshi(fields: &mut Fields<'_, '_>, environment: &Environment) -> AsrSettings {
+    let url = fields.required_string("url");
+    let mut settings = MoshiSettings::new(url, key(fields, environment));
+    settings.delay = fields.duration_ms("delay_ms", 0..=5_000, settings.delay);
+    patience(fields, TIMEOUTS[0], &mut settings.connect_timeout);
+    patience(fields, TIMEOUTS[1], &mut settings.answer_timeout);
+    AsrSettings::Moshi(settings)
+}
+
+/// The key of a service that is asked without an address: nobody is let in there without one.
+fn account_key(fields: &mut Fields<'_, '_>, environment: &Environment) -> Option<String> {
+    let is_public = fields.place("url").is_none();
+    if is_public && fields.place("api_key_env").is_none() {
+        let problem = "is required: the name of the environment variable that holds the key";
+        fields.refuse("api_key_env", problem);
+    }
+    key(fields, environment)
+}
+
+fn vocabulary(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    phrases(fields, "vocabulary", VOCABULARY_MAX, VOCABULARY_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests;
