@@ -95,3 +95,39 @@ impl Moshi {
         std::iter::once(Message::binary(moshi::marker(number))).chain(silence).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_is_followed_by_the_silence_that_brings_its_words() {
+        for (delay_ms, steps) in [(0, 2), (500, 9), (2_500, 34)] {
+            let mut wire = Wire::moshi(Duration::from_millis(delay_ms));
+            let silence = Message::binary(moshi::audio(&[0.0; moshi::STEP_SAMPLES]));
+            let messages = wire.write(&Outgoing::Flush(7));
+            assert_eq!(messages[0], Message::binary(moshi::marker(7)));
+            assert_eq!(messages[1..], vec![silence; steps], "{delay_ms}");
+        }
+    }
+
+    #[test]
+    fn audio_for_the_model_has_half_as_many_samples_again() {
+        let mut wire = Wire::moshi(Duration::ZERO);
+        for _ in 0..3 {
+            let messages = wire.write(&Outgoing::Audio(vec![0; 1_280]));
+            let step = Message::binary(moshi::audio(&[0.0; moshi::STEP_SAMPLES]));
+            assert_eq!(messages, [step]);
+        }
+    }
+
+    #[test]
+    fn what_is_of_another_kind_than_the_protocol_has_is_malformed() {
+        let text = Message::text(r#"{"type":"Metadata"}"#);
+        let binary = Message::binary(vec![0x81]);
+        assert_eq!(Wire::Deepgram.read(&binary), Some(Recognised::Malformed));
+        assert_eq!(Wire::Deepgram.read(&text), Some(Recognised::Other));
+        assert_eq!(Wire::moshi(Duration::ZERO).read(&text), Some(Recognised::Malformed));
+        assert_eq!(Wire::Deepgram.read(&Message::Ping(Vec::new().into())), None);
+    }
+}
