@@ -114,7 +114,7 @@ impl Streaming {
         Ok(Self { door, query: Vec::new(), speaks, manner })
     }
 
-    async fn connect(self: Arc<Self>) -> Result<Connection, StageError> {
+    async fn connect(self: Arc<Self>) -> Result<Box<Connection>, StageError> {
         let query: Vec<(&str, &str)> =
             self.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let socket = self.door.open(&query).await.map_err(|error| self.failed(&error))?;
@@ -123,7 +123,7 @@ impl Streaming {
             Speaks::Flux => Wire::Flux,
             Speaks::Moshi { delay } => Wire::moshi(delay),
         };
-        Ok(Connection { socket, wire })
+        Ok(Box::new(Connection { socket, wire }))
     }
 
     fn failed(&self, error: &SocketError) -> StageError {
@@ -185,7 +185,7 @@ struct Connection {
     wire: Wire,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Connection, StageError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Box<Connection>, StageError>> + Send>>;
 
 /// What there is of a connection.
 enum Line {
@@ -196,7 +196,7 @@ enum Line {
 
 /// What happens on it.
 enum LineEvent {
-    Opened(Result<Connection, StageError>),
+    Opened(Result<Box<Connection>, StageError>),
     Message(Recognised),
     Lost(SocketError),
 }
@@ -237,7 +237,7 @@ async fn listen(
             },
             event = line.next() => match event {
                 LineEvent::Opened(Ok(connection)) => {
-                    line = Line::Open(Box::new(connection));
+                    line = Line::Open(connection);
                     hearing.handle_opened(now());
                 }
                 LineEvent::Opened(Err(error)) => hearing.handle_lost(now(), error),

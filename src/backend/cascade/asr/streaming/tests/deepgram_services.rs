@@ -54,7 +54,7 @@ async fn partial_texts_and_likely_ends_are_told_while_a_turn_goes_on() {
     let server = tokio::spawn(async move {
         let (mut peer, ..) = accept(&socket, "authorization").await;
         let first = next(&mut peer).await.expect("audio comes");
-        assert_eq!(first.into_data(), vec![0xe8, 0x03].repeat(WIDEBAND_FRAME), "16 bit, low first");
+        assert_eq!(first.into_data(), [0xe8, 0x03].repeat(WIDEBAND_FRAME), "16 bit, low first");
         tell(&mut peer, &results("hel", 0.0, 0.1, &[])).await;
         until(&mut peer, "Finalize").await;
         tell(&mut peer, &results("Hello.", 0.0, 0.4, &["is_final", "from_finalize"])).await;
