@@ -330,6 +330,7 @@ impl Talk {
         let pace = reply.pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end());
         let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
+        reply.spoken_from = reply.samples;
         match self.voicing.larder.get(&*self.tts, &sentence, pace) {
             Some(pcm) => reply.add_spoken(&pcm, self.tts.sample_rate_hz()),
             None => {

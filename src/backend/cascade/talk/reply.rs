@@ -29,6 +29,8 @@ pub(super) struct Reply {
     pub(super) keeping: Option<Kept>,
     /// Samples that were synthesised of it so far.
     pub(super) samples: usize,
+    /// How many of them come before the sentence that is being spoken.
+    pub(super) spoken_from: usize,
     /// Made and not yet taken.
     pub(super) made: VecDeque<Made>,
     pub(super) ending: Ending,
@@ -90,6 +92,7 @@ impl Reply {
             speaking: None,
             keeping: None,
             samples: 0,
+            spoken_from: 0,
             made: VecDeque::new(),
             ending: Ending::Finished,
             pace,
@@ -99,7 +102,7 @@ impl Reply {
 
     /// When the words of the sentence sound that is being spoken, counted from its first sample.
     pub(super) fn time_words(&mut self, mut words: Vec<WordTime>, rate_hz: u32) {
-        let micros = self.samples as u64 * 1_000_000 / u64::from(rate_hz);
+        let micros = self.spoken_from as u64 * 1_000_000 / u64::from(rate_hz);
         let before = Duration::from_micros(micros);
         for word in &mut words {
             word.start += before;
