@@ -384,6 +384,11 @@ pub const MODEL_CALLS_MAX: usize = TOOL_USES_PENDING_MAX;
 pub const MODEL_ERROR_CHARS_MAX: usize = 200;
 /// Audio of one synthesised phrase, in seconds. A server that sends more has lost its way: the phrase fails.
 pub const SPEECH_SECONDS_MAX: u32 = 120;
+/// Characters of the words of which a voice may tell for one phrase when they sound: numbers are spelt out.
+/// Further words are left out.
+pub const SENTENCE_WORD_CHARS_MAX: usize = 4 * SENTENCE_CHARS_MAX;
+/// Phrases that a call asks a voice for before it has stopped an earlier one. One more fails.
+pub const VOICE_PHRASES_MAX: usize = 16;
 /// Bytes of one phrase's audio that are not samples: headers, and chunks beside them. More are refused.
 pub const SPEECH_HEADER_BYTES_MAX: u64 = 64 * 1024;
 /// Channels of a WAV body; of more the mean is not taken, they are refused.

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use super::asr::{DeepgramSettings, FluxSettings, MoshiSettings, TranscriptionSettings};
 use super::llm::LlmSettings;
 use super::stage::Ranked;
-use super::tts::{SpeechSettings, Voice};
+use super::tts::{
+    CartesiaSettings, DeepgramVoiceSettings, ElevenLabsSettings, MoshiVoiceSettings,
+    SpeechSettings, Voice,
+};
 use crate::cascade::intent::CommonAnswer;
 
 /// A cascade: for each stage its providers, in the order in which they are asked.
@@ -63,6 +66,14 @@ impl fmt::Display for TtsSettings {
         match self {
             Self::Flite(_) => formatter.write_str("flite"),
             Self::Speech(tts) => write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url),
+            Self::Cartesia(tts) => {
+                write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url)
+            }
+            Self::ElevenLabs(tts) => {
+                write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url)
+            }
+            Self::Deepgram(tts) => write!(formatter, "{} at {}", tts.model, tts.url),
+            Self::Moshi(tts) => write!(formatter, "moshi-server at {}", tts.url),
         }
     }
 }
@@ -121,4 +132,12 @@ pub enum TtsSettings {
     Flite(Voice),
     /// An OpenAI-compatible speech endpoint: OpenAI's, and the servers of Sesame CSM.
     Speech(Box<SpeechSettings>),
+    /// Cartesia.
+    Cartesia(Box<CartesiaSettings>),
+    /// ElevenLabs.
+    ElevenLabs(Box<ElevenLabsSettings>),
+    /// Deepgram's Aura.
+    Deepgram(Box<DeepgramVoiceSettings>),
+    /// Kyutai's models, on a `moshi-server`.
+    Moshi(Box<MoshiVoiceSettings>),
 }

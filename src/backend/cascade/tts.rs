@@ -1,21 +1,32 @@
 //! Speech synthesis, as a stage: speaks phrases, one after the other.
 
+pub(super) mod cartesia;
 mod chain;
+pub(super) mod deepgram;
+pub(super) mod elevenlabs;
 pub(in crate::backend) mod flite;
+pub(super) mod live;
+pub(super) mod moshi;
 pub(in crate::backend) mod mouth;
 pub(super) mod speech;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+pub use self::cartesia::CartesiaSettings;
+pub use self::deepgram::DeepgramVoiceSettings;
+pub use self::elevenlabs::ElevenLabsSettings;
 pub use self::flite::Voice;
+pub use self::live::{ApiKey, VoicePatience};
+pub use self::moshi::MoshiVoiceSettings;
 pub use self::speech::SpeechSettings;
 
 use self::chain::Chain;
 use self::flite::Flite;
+use self::live::{LiveSpeaker, LiveVoice};
 use self::mouth::Mouth;
 use self::speech::{Speaker, Speech};
 use super::error::StageError;
@@ -31,6 +42,8 @@ pub(super) enum TtsStage {
     Flite(Flite),
     /// A speech endpoint.
     Speech(Arc<Speech>),
+    /// A voice behind a WebSocket.
+    Live(Arc<LiveVoice>),
 }
 
 impl TtsStage {
@@ -39,6 +52,10 @@ impl TtsStage {
         Ok(match settings {
             TtsSettings::Flite(voice) => Self::Flite(Flite::load(voice)?),
             TtsSettings::Speech(settings) => Self::Speech(Arc::new(Speech::new(*settings)?)),
+            TtsSettings::Cartesia(settings) => Self::Live(Arc::new(settings.voice()?)),
+            TtsSettings::ElevenLabs(settings) => Self::Live(Arc::new(settings.voice()?)),
+            TtsSettings::Deepgram(settings) => Self::Live(Arc::new(settings.voice()?)),
+            TtsSettings::Moshi(settings) => Self::Live(Arc::new(settings.voice()?)),
         })
     }
 
@@ -51,6 +68,10 @@ impl TtsStage {
             }
             Self::Speech(endpoint) => {
                 let (speaker, reports) = Speaker::open(Arc::clone(endpoint));
+                (Box::new(speaker), reports)
+            }
+            Self::Live(voice) => {
+                let (speaker, reports) = LiveSpeaker::open(Arc::clone(voice));
                 (Box::new(speaker), reports)
             }
         }
@@ -85,8 +106,8 @@ pub(super) trait Tts: Send {
 /// What a voice tells of the phrase that it speaks for `work`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TtsReport {
-    /// When the phrase's words sound, counted from its first sample; before its first block. A voice that
-    /// does not know never says it.
+    /// When some of the phrase's words sound, counted from its first sample, in order. They may come before
+    /// or after the blocks that they are about. A voice that does not know never says it.
     Words { work: Generation, words: Vec<WordTime> },
     /// At most 20 ms of speech.
     Block { work: Generation, pcm: Vec<i16> },
@@ -101,6 +122,8 @@ pub(super) enum Speaking {
     Thread(Arc<AtomicBool>),
     /// In a task.
     Task(AbortHandle),
+    /// In a task that goes on to the next phrase; it sees the other end of this close.
+    Live { _stop: oneshot::Sender<()> },
 }
 
 impl Drop for Speaking {
@@ -108,6 +131,7 @@ impl Drop for Speaking {
         match self {
             Self::Thread(stop) => stop.store(true, Ordering::Relaxed),
             Self::Task(task) => task.abort(),
+            Self::Live { .. } => {}
         }
     }
 }

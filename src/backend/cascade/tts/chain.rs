@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
@@ -41,6 +42,7 @@ impl Chain {
             told: Arc::default(),
             works: 0,
             spoken: Spoken::new(0),
+            before: 0,
             rate_hz: 0,
         };
         // The first is opened at once, so that the first phrase does not wait for it.
@@ -82,6 +84,8 @@ struct Voices {
     /// Phrases given to any voice, by which its reports are told apart.
     works: u32,
     spoken: Spoken,
+    /// Samples of the phrase that voices before this one have spoken.
+    before: usize,
     rate_hz: u32,
 }
 
@@ -114,6 +118,7 @@ enum Ended {
 impl Voices {
     async fn speak(&mut self, mut phrase: Phrase) -> Result<(), StageError> {
         let mut avoided = None;
+        self.before = 0;
         for _ in 0..PROVIDERS_MAX {
             self.spoken.begin();
             match self.attempt(&phrase, avoided).await {
@@ -121,6 +126,7 @@ impl Voices {
                 Ended::Exhausted(error) => return Err(error),
                 Ended::Broken(provider) => {
                     avoided = Some(provider);
+                    self.before += self.spoken.samples;
                     phrase.text = self.spoken.rest(&phrase.text).to_owned();
                     if phrase.text.is_empty() {
                         return Ok(());
@@ -266,9 +272,15 @@ impl Voices {
         }
     }
 
-    async fn tell_words(&mut self, phrase: &Phrase, words: Vec<WordTime>) {
+    async fn tell_words(&mut self, phrase: &Phrase, mut words: Vec<WordTime>) {
         if !words.is_empty() {
             self.spoken.words(&words);
+            let micros = self.before as u64 * 1_000_000 / u64::from(self.rate_hz);
+            let before = Duration::from_micros(micros);
+            for word in &mut words {
+                word.start += before;
+                word.end += before;
+            }
             let _ = phrase.to.send(TtsReport::Words { work: phrase.work, words }).await;
         }
     }
