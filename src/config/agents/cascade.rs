@@ -2,17 +2,16 @@
 
 mod asr;
 mod providers;
+mod tts;
 
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use self::providers::providers;
 use super::{Environment, phrases, resolve};
 use crate::backend::cascade::llm::LlmSettings;
-use crate::backend::cascade::tts::{SpeechSettings, Voice};
-use crate::backend::cascade::{BrainSettings, CascadeSettings, PACE_RANGE, TtsSettings};
+use crate::backend::cascade::tts::Voice;
+use crate::backend::cascade::{BrainSettings, CascadeSettings, PACE_RANGE};
 use crate::backend::local::LocalSettings;
 use crate::cascade::intent::CommonAnswer;
 use crate::limits::PREPARED_TEXTS_MAX;
@@ -21,8 +20,6 @@ use crate::yaml::Fields;
 /// Characters of a text that is spoken ahead, and ways to ask for one.
 const PREPARED_CHARS_MAX: usize = 500;
 const WAYS_TO_ASK_MAX: usize = 50;
-const RATES: [(&str, u32); 4] =
-    [("8000", 8_000), ("16000", 16_000), ("24000", 24_000), ("48000", 48_000)];
 /// How long a stage may be told to wait.
 const PATIENCE_MS: std::ops::RangeInclusive<u64> = 100..=120_000;
 
@@ -36,18 +33,12 @@ pub(super) fn decode(
     let mut fields = fields.fields("cascade", &known)?;
     let asr = asr::decode(&mut fields, folder, environment);
     let time_zone = fields.string("time_zone");
-    let kinds = [("chat", (), &LLM_KEYS[..])];
-    let llm = providers(&mut fields, "llm", &kinds, (), |(), it| llm(it, environment));
+    let llm = providers(&mut fields, "llm", &CHAT, (), |(), it| llm(it, environment));
     let brain = match llm.is_empty() {
         true => BrainSettings::Dialogue { time_zone },
         false => BrainSettings::Llm(llm),
     };
-    let kinds = [("flite", Kind::Flite, &["voice"][..]), ("speech", Kind::Speech, &OF_SPEECH)];
-    let mut tts =
-        providers(&mut fields, "tts", &kinds, Kind::Flite, |kind, it| tts(kind, it, environment));
-    if tts.is_empty() {
-        tts.push(TtsSettings::Flite(Voice::Slt).into());
-    }
+    let tts = tts::decode(&mut fields, environment);
     let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
     let prepared = phrases(&mut fields, "prepared", PREPARED_TEXTS_MAX, PREPARED_CHARS_MAX);
     let answers = answers(&mut fields);
@@ -68,63 +59,6 @@ fn answers(fields: &mut Fields<'_, '_>) -> Vec<CommonAnswer> {
         answers.push(CommonAnswer { when, say });
     }
     answers
-}
-
-const OF_SPEECH: [&str; 12] = [
-    "voice",
-    "url",
-    "path",
-    "model",
-    "format",
-    "api_key_env",
-    "sample_rate_hz",
-    "requests_max",
-    "extra",
-    "connect_timeout_ms",
-    "first_audio_timeout_ms",
-    "stall_timeout_ms",
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Flite,
-    Speech,
-}
-
-fn tts(kind: Kind, fields: &mut Fields<'_, '_>, environment: &Environment) -> TtsSettings {
-    match kind {
-        Kind::Flite => TtsSettings::Flite(fields.choice("voice", &Voice::NAMES, Voice::Slt)),
-        Kind::Speech => {
-            let url = fields.required_string("url");
-            let mut settings = SpeechSettings::new(url, key(fields, environment));
-            text(fields, "path", &mut settings.path);
-            text(fields, "model", &mut settings.model);
-            text(fields, "voice", &mut settings.voice);
-            text(fields, "format", &mut settings.format);
-            settings.sample_rate_hz =
-                fields.choice("sample_rate_hz", &RATES, settings.sample_rate_hz);
-            let most = fields.u32_in("requests_max", 1..=1_000, settings.requests_max as u32);
-            settings.requests_max = most as usize;
-            settings.extra = extra(fields);
-            patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
-            patience(fields, "first_audio_timeout_ms", &mut settings.first_audio_timeout);
-            patience(fields, "stall_timeout_ms", &mut settings.stall_timeout);
-            TtsSettings::Speech(Box::new(settings))
-        }
-    }
-}
-
-/// Members that a speech server wants besides those of the API: JSON text, so that numbers stay numbers.
-fn extra(fields: &mut Fields<'_, '_>) -> Map<String, Value> {
-    let Some(text) = fields.string_max("extra", 2_000) else { return Map::new() };
-    match serde_json::from_str(&text) {
-        Ok(Value::Object(extra)) => extra,
-        Ok(_) | Err(_) => {
-            let problem = "expected a JSON object in quotes, such as '{\"temperature\": 0.7}'";
-            fields.refuse("extra", problem);
-            Map::new()
-        }
-    }
 }
 
 /// The section `local`.
@@ -153,6 +87,7 @@ pub(super) fn local(
     settings
 }
 
+const CHAT: [providers::ProviderKind<()>; 1] = [("chat", (), &[&LLM_KEYS])];
 const LLM_KEYS: [&str; 7] = [
     "url",
     "model",

@@ -21,36 +21,20 @@ const KINDS: [ProviderKind<Kind>; 5] = [
     (
         "pocketsphinx",
         Kind::PocketSphinx,
-        &["recognition_model", "recognisers_kept", "recognisers_max"],
+        &[&["recognition_model", "recognisers_kept", "recognisers_max"]],
     ),
-    (
-        "transcription",
-        Kind::Transcription,
-        &["url", "model", "language", "vocabulary", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]],
-    ),
-    (
-        "deepgram",
-        Kind::Deepgram,
-        &["url", "model", "language", "vocabulary", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]],
-    ),
+    ("transcription", Kind::Transcription, &[&REMOTE, &OF_WORDS]),
+    ("deepgram", Kind::Deepgram, &[&REMOTE, &OF_WORDS]),
     (
         "flux",
         Kind::Flux,
-        &[
-            "url",
-            "model",
-            "language",
-            "vocabulary",
-            "eot_threshold",
-            "eager_eot_threshold",
-            "eot_timeout_ms",
-            "api_key_env",
-            TIMEOUTS[0],
-            TIMEOUTS[1],
-        ],
+        &[&REMOTE, &OF_WORDS, &["eot_threshold", "eager_eot_threshold", "eot_timeout_ms"]],
     ),
-    ("moshi", Kind::Moshi, &["url", "delay_ms", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]]),
+    ("moshi", Kind::Moshi, &[&REMOTE, &["delay_ms"]]),
 ];
+/// Keys of every kind behind a network, and of those that are told what to expect.
+const REMOTE: [&str; 4] = ["url", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]];
+const OF_WORDS: [&str; 3] = ["model", "language", "vocabulary"];
 const TIMEOUTS: [&str; 2] = ["connect_timeout_ms", "answer_timeout_ms"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]

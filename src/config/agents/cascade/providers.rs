@@ -14,8 +14,8 @@ const OF_ALL: [&str; 3] = ["kind", "budget_ms", "hedge_ms"];
 /// However fast a provider usually is, another one is not asked sooner.
 const HEDGE_AT_LEAST: Duration = Duration::from_millis(50);
 
-/// A kind of provider: its name, and the keys that it has beside those of all.
-pub(super) type ProviderKind<K> = (&'static str, K, &'static [&'static str]);
+/// A kind of provider: its name, and the keys that it has beside those of all, in groups.
+pub(super) type ProviderKind<K> = (&'static str, K, &'static [&'static [&'static str]]);
 
 /// The providers under `key`, each of one of these kinds, with the keys of its kind; none if the key is
 /// absent.
@@ -28,7 +28,7 @@ pub(super) fn providers<K: Copy + PartialEq, S>(
 ) -> Vec<Ranked<S>> {
     let Some(place) = fields.place(key) else { return Vec::new() };
     let mut known: Vec<&str> = OF_ALL.to_vec();
-    known.extend(kinds.iter().flat_map(|(_, _, keys)| *keys));
+    known.extend(kinds.iter().flat_map(|(_, _, keys)| keys.concat()));
     let is_list = matches!(place.node.value, Value::List(_));
     let errors = fields.errors();
     let places =
@@ -59,10 +59,11 @@ fn kind<K: Copy + PartialEq>(
     let Some((name, _, own)) = kinds.iter().find(|(_, kind, _)| *kind == chosen) else {
         return chosen;
     };
-    let is_foreign = |key: &&str| !own.contains(key) && !OF_ALL.contains(key);
+    let own = [own.concat(), OF_ALL.to_vec()].concat();
+    let is_foreign = |key: &&str| !own.contains(key);
     let foreign: Vec<_> = fields.keys().filter(is_foreign).collect();
     for key in foreign {
-        if kinds.iter().any(|(_, _, keys)| keys.contains(&key)) {
+        if kinds.iter().any(|(_, _, keys)| keys.concat().contains(&key)) {
             fields.refuse(key, format!("a stage of the kind `{name}` has no such key"));
         }
     }
