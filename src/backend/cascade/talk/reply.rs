@@ -178,3 +178,20 @@ impl Reply {
             && self.made.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_count_from_their_sentence_though_some_of_it_was_made() {
+        let mut reply = Reply::hearing(Generation(1), Generation(1), 1.0);
+        // A second before it, and half a second of it.
+        (reply.spoken_from, reply.samples) = (8_000, 12_000);
+        let ms = Duration::from_millis;
+        let word = |start, end| WordTime { text: "a".to_owned(), start: ms(start), end: ms(end) };
+        reply.time_words(vec![word(100, 200)], 8_000);
+        let Some(Made::Words(words)) = reply.made.pop_front() else { panic!("words were made") };
+        assert_eq!(words, [word(1_100, 1_200)]);
+    }
+}
