@@ -1,8 +1,8 @@
 //! ElevenLabs' voices: JSON over `wss://api.elevenlabs.io/v1/text-to-speech/{voice}/multi-stream-input`.
 //!
-//! Each phrase is a context of its own, closed as soon as its text is sent: the provider then speaks it to its
-//! end and says `isFinal`, which it does for a closed context only. So a phrase that was stopped needs no
-//! further message: what comes of its context is dropped, and the next phrase has a new one.
+//! Each phrase is a context of its own, closed as soon as its text is sent: the provider then speaks it to
+//! its end and says `isFinal`, which it does for a closed context only. So a phrase that was stopped needs
+//! no further message: what comes of its context is dropped, and the next phrase has a new one.
 //!
 //! Alignment comes by character. The times of a message count from its own sound; servers that count from the
 //! beginning of the context are told by their times.

@@ -1,7 +1,8 @@
 //! Kyutai's voices: MessagePack over `ws://host:8080/api/tts_streaming` of a `moshi-server`.
 //!
-//! A connection serves one phrase: it is sent its words and `Eos` once the server said `Ready`, and the server
-//! closes it behind the last sound. What comes before `Ready` may be of an earlier client and is skipped.
+//! A connection serves one phrase: it is sent its words and `Eos` once the server said `Ready`, and the
+//! server closes it behind the last sound. What comes before `Ready` may be of an earlier client and is
+//! skipped.
 //! It takes no pace.
 //!
 //! ```text

@@ -33,7 +33,7 @@ pub trait VoiceWire: fmt::Debug + Send {
     /// What is to be sent next.
     fn poll_message(&mut self) -> Option<Message>;
 
-    /// Whether a connection serves one phrase: its end is that of the phrase, and closing it stops the phrase.
+    /// Whether a connection serves one phrase: its end is the phrase's, and closing it stops the phrase.
     fn speaks_once(&self) -> bool;
 }
 

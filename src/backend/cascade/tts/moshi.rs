@@ -6,8 +6,8 @@ use crate::backend::BackendError;
 use crate::backend::cascade::socket::Door;
 use crate::cascade::moshi_voice::MOSHI_HZ;
 
-/// Where the voice is and how it speaks: at 24 kHz. It takes no pace. A call holds one of the server's channels,
-/// since the connection for the next phrase is opened ahead.
+/// Where the voice is and how it speaks: at 24 kHz. It takes no pace. A call holds one of the server's
+/// channels, since the connection for the next phrase is opened ahead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MoshiVoiceSettings {
     /// Base address, such as `ws://127.0.0.1:8080`. Required.

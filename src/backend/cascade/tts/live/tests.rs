@@ -1,5 +1,6 @@
 //! The voices against servers that stream, dawdle, refuse, lie and hang up.
 
+mod calls;
 mod failing;
 mod server;
 
@@ -342,7 +343,7 @@ async fn a_phrase_that_is_dropped_is_stopped_and_never_heard_again() {
         }
         let told = match whose {
             Whose::Cartesia => json!({"context_id": "phrase-1", "cancel": true}),
-            Whose::ElevenLabs => json!({"context_id": "phrase-1", "close_context": true}),
+            Whose::ElevenLabs => json!({"text": " ", "context_id": "phrase-2"}),
             Whose::Deepgram | Whose::Moshi => json!({"type": "Clear"}),
         };
         assert!(sent.contains(&Seen::Sent(told)), "{whose:?}: {sent:?}");
