@@ -197,10 +197,11 @@ impl Speech {
         match result {
             None => self.line.stop().await,
             Some(result) => {
-                self.line.finish(result.is_ok()).await;
+                let is_well = result.is_ok();
                 let result = result.map_err(|error| self.voice.failure(&error));
                 // Nobody listening any more: the call is over, and this task with it.
                 let _ = self.reports.send(TtsReport::Done { work, result }).await;
+                self.line.finish(is_well).await;
             }
         }
     }

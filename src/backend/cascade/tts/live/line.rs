@@ -244,6 +244,10 @@ impl Connection {
         let Progress::Speaking { until, patience } = self.phrase else {
             return Err(SocketError::Broken.into());
         };
+        // Whoever sends other things without a pause would never be found to be late.
+        if Instant::now() >= until {
+            return Err(LineError::Slow(patience));
+        }
         let heard = timeout_at(until, async {
             send_all(&mut self.socket, &mut *self.wire).await?;
             receive(&mut self.socket, &mut *self.wire).await

@@ -56,6 +56,7 @@ async fn what_goes_wrong_is_said_without_a_word_of_the_phrase() {
         (Whose::Cartesia, text(&error), "answered 429: no", FailureKind::Busy),
         (Whose::Cartesia, text(&json!([1])), "cannot be read", FailureKind::Malformed),
         (Whose::Cartesia, vec![Act::Binary(vec![1])], "cannot be read", FailureKind::Malformed),
+        (Whose::Cartesia, vec![Act::Flood("{}")], "no audio within 0.3 s", FailureKind::TimedOut),
         (Whose::Cartesia, vec![Act::Stay], "no audio within 0.3 s", FailureKind::TimedOut),
         (
             Whose::Cartesia,

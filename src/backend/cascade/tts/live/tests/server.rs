@@ -24,6 +24,8 @@ pub(super) enum Act {
     Binary(Vec<u8>),
     /// MessagePack.
     Packet(Value),
+    /// Sends this again and again.
+    Flood(&'static str),
     /// Waits until the client has gone.
     Stay,
     /// Closes in order.
@@ -131,6 +133,7 @@ async fn serve(mut stream: TcpStream, script: Vec<Act>, tell: mpsc::UnboundedSen
                 let bytes = rmp_serde::to_vec_named(&packet).expect("it can be written");
                 let _ = socket.send(Message::binary(bytes)).await;
             }
+            Act::Flood(text) => while socket.send(Message::text(text)).await.is_ok() {},
             Act::Stay => while read(&mut socket).await.is_some() {},
             Act::Close(code, reason) => {
                 let frame = CloseFrame { code: code.into(), reason: reason.into() };
