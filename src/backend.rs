@@ -4,6 +4,7 @@
 //! voice and the conversation's commands in order, and answers with events and audio, each tagged
 //! with the generation it was made for. It may run faster than real time: the channel pushes back.
 
+pub mod aws;
 pub mod cascade;
 pub mod echo;
 pub mod local;

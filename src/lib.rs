@@ -68,8 +68,8 @@
 //!   `call` do not know each other. No PCM enters a state machine: decisions take features.
 //! - One owner per outside world: `rtc::` only in `peer::webrtc`, `axum::` only in `signaling`, `opus::`
 //!   only in `media::opus`, `ort::` only in `dsp::onnx` and its two models, the crates of AWS
-//!   only in `backend::nova_sonic` (where they look for keys in the environment, as all AWS tools do), the
-//!   environment otherwise only in `config`.
+//!   only in `backend::aws` (where they look for keys in the environment, as all AWS tools do) and in the
+//!   backends and stages that are AWS's, the environment otherwise only in `config`.
 //! - One mutation, then a full drain of `poll_*`, then the next input. There are no callbacks.
 //! - Only the floor opens and closes turns and generations. Whatever carries an old generation is dropped,
 //!   in one place.

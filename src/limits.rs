@@ -251,8 +251,8 @@ pub const FAULT_TEXT_CHARS_MAX: usize = 300;
 pub const NOVA_UNITS_MAX: usize = 256;
 /// Reports of a call's connections that wait for its session. At the limit a connection is not read.
 pub const NOVA_REPORTS_MAX: usize = 64;
-/// How long TCP and TLS may take. The SDK's own 3.1 s are short for a busy line.
-pub const NOVA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long TCP and TLS to AWS may take. The SDK's own 3.1 s are short for a busy line.
+pub const AWS_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection that we have ended is read on, for what the service still says of it.
 pub const NOVA_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the check of an agent may take, from the first file read to the service's answer.

@@ -6,15 +6,12 @@
 //! ```
 //!
 //! What is said and when is decided in [`crate::nova`]; here are the streams ([`line`]), the account they
-//! go to ([`account`], [`credentials`], [`client`]), how many there may be ([`budget`]), those kept ready
-//! ([`pool`]), and the question at start whether it would work at all ([`check`]). Nobody else names a crate
-//! of AWS.
+//! go to ([`account`]), how many there may be ([`budget`]), those kept ready
+//! ([`pool`]), and the question at start whether it would work at all ([`check`]).
 
 pub mod account;
 pub mod budget;
 pub mod check;
-mod client;
-pub mod credentials;
 mod errors;
 pub mod line;
 mod machine;

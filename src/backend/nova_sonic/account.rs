@@ -5,21 +5,19 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::region::ProfileFileRegionProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_sdk_bedrockruntime::Client;
-use aws_sdk_bedrockruntime::config::Region;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::budget::Budget;
-use super::client::{self, Network};
-use super::credentials::Credentials;
-use super::errors;
 use super::settings::ConnectionSettings;
 use crate::backend::BackendError;
-use crate::limits::{NOVA_CONNECT_TIMEOUT, NOVA_WARM_EVERY};
+use crate::backend::aws::credentials::Credentials;
+use crate::backend::aws::network::Network;
+use crate::backend::aws::{self, errors};
+use crate::limits::{AWS_CONNECT_TIMEOUT, NOVA_WARM_EVERY};
+
+/// The settings' section, in errors.
+const SECTION: &str = "nova_sonic";
 
 /// One account, shared by all agents that reach it the same way.
 pub struct Account {
@@ -52,7 +50,7 @@ impl Accounts {
         &mut self,
         settings: &ConnectionSettings,
     ) -> Result<Arc<Account>, BackendError> {
-        let region = region(settings).await?;
+        let region = aws::region(SECTION, settings.region.as_deref()).await?;
         let ConnectionSettings { endpoint_url, ca_file, instance_metadata, .. } = settings;
         let key = format!("{:?}", (&region, endpoint_url, ca_file, instance_metadata));
         if let Some((first, account)) = self.known.get(&key) {
@@ -68,16 +66,14 @@ impl Accounts {
 impl Account {
     /// The account whose region and keys this process finds where all AWS tools do.
     pub async fn of_process(settings: &ConnectionSettings) -> Result<Self, BackendError> {
-        let region = region(settings).await?;
+        let region = aws::region(SECTION, settings.region.as_deref()).await?;
         Self::in_region(settings, region)
     }
 
     fn in_region(settings: &ConnectionSettings, region: String) -> Result<Self, BackendError> {
-        let network = Network::new(settings.ca_file.as_deref(), None)?;
-        let config = ProviderConfig::without_region()
-            .with_region(Some(Region::new(region.clone())))
-            .with_http_client(network.single());
-        let credentials = Credentials::of_process(config, settings.instance_metadata);
+        let ConnectionSettings { ca_file, instance_metadata, .. } = settings;
+        let credentials =
+            aws::credentials_of_process(SECTION, ca_file.as_deref(), &region, *instance_metadata)?;
         Self::new(settings, region, credentials)
     }
 
@@ -98,10 +94,10 @@ impl Account {
         credentials: Credentials,
     ) -> Result<Self, BackendError> {
         let endpoint = settings.endpoint_url.clone();
-        let network = Network::new(settings.ca_file.as_deref(), endpoint.as_deref())?;
+        let network = Network::new(SECTION, settings.ca_file.as_deref(), endpoint.as_deref())?;
         let credentials = Arc::new(credentials);
         let connection = |_| Connection {
-            client: client::client(&network, &region, endpoint.as_deref(), &credentials),
+            client: Client::new(&aws::sdk(&network, &region, endpoint.as_deref(), &credentials)),
             used_at: Mutex::new(Instant::now()),
         };
         Ok(Self {
@@ -176,7 +172,7 @@ async fn keep_warm(account: Weak<Account>, index: usize) {
         connection.touch();
         let began = Instant::now();
         let asked = connection.client.list_async_invokes().max_results(1).send();
-        let problem = match timeout(NOVA_CONNECT_TIMEOUT * 2, asked).await {
+        let problem = match timeout(AWS_CONNECT_TIMEOUT * 2, asked).await {
             Ok(Err(error)) if !errors::has_answered(&error) => Some(errors::chain(&error)),
             Ok(_answered) => None,
             Err(_elapsed) => Some("no answer".to_owned()),
@@ -201,23 +197,6 @@ async fn keep_warm(account: Weak<Account>, index: usize) {
             sleep_until(due).await;
         }
     }
-}
-
-/// As it is set, or as this process finds it; without the metadata service, which takes seconds to be found
-/// missing.
-async fn region(settings: &ConnectionSettings) -> Result<String, BackendError> {
-    if let Some(region) = &settings.region {
-        return Ok(region.clone());
-    }
-    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new());
-    let found = chain.region().await.map(|region| region.to_string());
-    found.filter(|region| !region.is_empty()).ok_or_else(|| BackendError::Invalid {
-        problem:
-            "nova_sonic.region is missing, and so are AWS_REGION, AWS_DEFAULT_REGION and a region \
-                  in the profile; set one, such as us-east-1"
-                .to_owned(),
-    })
 }
 
 /// What agents of one account must say the same of.

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use antiphon::backend::aws::credentials::Credentials;
 use antiphon::backend::nova_sonic::account::Account;
-use antiphon::backend::nova_sonic::credentials::Credentials;
 use antiphon::backend::nova_sonic::line::{Dial, Line, LineReport};
 use antiphon::backend::nova_sonic::pool::{SetUp, WarmPool};
 use antiphon::backend::nova_sonic::{ConnectionSettings, WarmSettings};

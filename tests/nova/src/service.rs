@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use antiphon::backend::aws::credentials::Credentials;
 use antiphon::backend::nova_sonic::account::Account;
-use antiphon::backend::nova_sonic::credentials::Credentials;
 use antiphon::backend::nova_sonic::{ConnectionSettings, NovaAgent, NovaSonic, NovaSonicSettings};
 use antiphon::nova::settings::NovaSettings;
 use antiphon::nova::usage::Prices;

@@ -1,10 +1,12 @@
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::ErrorMetadata;
 use aws_sdk_bedrockruntime::types::error::{ModelStreamErrorException, ThrottlingException};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::event_stream::{Header, HeaderValue};
+use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 
 use super::*;
+use crate::backend::aws::errors::has_answered;
 
 fn answer(status: u16) -> Response {
     Response::new(status.try_into().expect("a status"), SdkBody::empty())

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use antiphon::backend::Problem;
+use antiphon::backend::aws::credentials::Credentials;
 use antiphon::backend::nova_sonic::ConnectionSettings;
 use antiphon::backend::nova_sonic::account::Account;
 use antiphon::backend::nova_sonic::check::check;
-use antiphon::backend::nova_sonic::credentials::Credentials;
 use antiphon::backend::nova_sonic::line::Dial;
 use antiphon::backend::nova_sonic::pool::SetUp;
 

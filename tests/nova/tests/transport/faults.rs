@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use antiphon::backend::aws::credentials::Credentials;
 use antiphon::backend::nova_sonic::account::Account;
-use antiphon::backend::nova_sonic::credentials::Credentials;
 use antiphon::nova::fault::Remedy::{BackOff, End, Renew, RenewWithoutHistory, TellUser};
 use antiphon::nova::fault::{Fault, remedy};
 use std::sync::Arc;

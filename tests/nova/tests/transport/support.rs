@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use antiphon::backend::aws::credentials::Credentials;
 use antiphon::backend::nova_sonic::account::Account;
-use antiphon::backend::nova_sonic::credentials::Credentials;
 use antiphon::backend::nova_sonic::line::{Dial, Line, LineReport};
 use antiphon::backend::nova_sonic::pool::SetUp;
 use antiphon::backend::nova_sonic::{ConnectionSettings, NovaSonicSettings};

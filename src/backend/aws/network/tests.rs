@@ -12,12 +12,12 @@ fn a_file_that_holds_no_authority_is_refused_by_name() {
     for (name, text, expected) in rows {
         let path = folder.join(name);
         std::fs::write(&path, text).expect("a file for the test");
-        let error = Network::new(Some(&path), None).expect_err(name).to_string();
+        let error = Network::new("aws", Some(&path), None).expect_err(name).to_string();
         assert!(error.contains(expected) && error.contains(name), "{error}");
     }
     std::fs::remove_dir_all(&folder).expect("it was made above");
     let missing = PathBuf::from("/nowhere/ca.pem");
-    let error = Network::new(Some(&missing), None).expect_err("it is not there").to_string();
+    let error = Network::new("aws", Some(&missing), None).expect_err("it is not there").to_string();
     assert!(error.contains("/nowhere/ca.pem"), "{error}");
 }
 
@@ -34,7 +34,7 @@ fn no_proxy_lies_between_us_and_ourselves() {
     ];
     for (endpoint, expected) in rows {
         assert_eq!(is_loopback(endpoint), expected, "{endpoint}");
-        let network = Network::new(None, Some(endpoint)).expect("it needs no file");
+        let network = Network::new("aws", None, Some(endpoint)).expect("it needs no file");
         assert_eq!(network.proxy.is_disabled(), expected, "{endpoint}");
     }
 }

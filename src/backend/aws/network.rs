@@ -1,57 +1,44 @@
-//! The SDK's clients, built for one purpose: streams that live for minutes.
+//! How sockets to AWS are opened.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use aws_sdk_bedrockruntime::Client;
-use aws_sdk_bedrockruntime::config::retry::RetryConfig;
-use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
-use aws_sdk_bedrockruntime::config::{
-    BehaviorVersion, Config, IdentityCache, Region, SharedCredentialsProvider, SharedHttpClient,
-    StalledStreamProtectionConfig,
-};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider as TlsProvider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::credentials::{Credentials, Provider};
 use crate::backend::BackendError;
-use crate::limits::NOVA_CONNECT_TIMEOUT;
-
-/// The defaults of the SDK that this was written against.
-pub(super) fn behavior() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
+use crate::limits::AWS_CONNECT_TIMEOUT;
 
 /// How sockets are opened: whom to trust, and whether a proxy lies between.
 #[derive(Clone, Debug)]
-pub(super) struct Network {
+pub(in crate::backend) struct Network {
     tls: TlsContext,
     proxy: ProxyConfig,
 }
 
 impl Network {
     /// Trusts the authorities of `ca_file`, or the system's. Honours the usual variables of a proxy, unless
-    /// the endpoint is on this machine, where no proxy can reach it.
-    pub(super) fn new(
+    /// the endpoint is on this machine, where no proxy can reach it. `what` names the section of the
+    /// settings in an error.
+    pub(in crate::backend) fn new(
+        what: &str,
         ca_file: Option<&Path>,
         endpoint: Option<&str>,
     ) -> Result<Self, BackendError> {
         let roots = match ca_file {
-            Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
+            Some(path) => TrustStore::empty().with_pem_certificate(authorities(what, path)?),
             None => TrustStore::default(),
         };
         let tls = TlsContext::builder().with_trust_store(roots).build();
         let tls = tls.map_err(|error| BackendError::Invalid {
-            problem: format!("nova_sonic: TLS cannot be set up: {error}"),
+            problem: format!("{what}: TLS cannot be set up: {error}"),
         })?;
         let is_here = endpoint.is_some_and(is_loopback);
         let proxy = if is_here { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
@@ -60,16 +47,16 @@ impl Network {
 
     /// One pool of connections, however the requests are set. With HTTP/2 it is one connection that all
     /// streams share, unless several are opened before the first handshake is done.
-    pub(super) fn pooled(&self) -> SharedHttpClient {
+    pub(in crate::backend) fn pooled(&self) -> SharedHttpClient {
         let settings =
-            HttpConnectorSettings::builder().connect_timeout(NOVA_CONNECT_TIMEOUT).build();
+            HttpConnectorSettings::builder().connect_timeout(AWS_CONNECT_TIMEOUT).build();
         let connector = self.connector(&settings);
         http_client_fn(move |_settings, _components| connector.clone())
     }
 
     /// A new connection for each request, for those that come once an hour and have time limits of their
     /// own: reading credentials.
-    pub(super) fn single(&self) -> SharedHttpClient {
+    pub(in crate::backend) fn single(&self) -> SharedHttpClient {
         let network = self.clone();
         http_client_fn(move |settings, _components| network.connector(settings))
     }
@@ -85,35 +72,11 @@ impl Network {
     }
 }
 
-/// A client with connections of its own.
-pub(super) fn client(
-    network: &Network,
-    region: &str,
-    endpoint: Option<&str>,
-    credentials: &Arc<Credentials>,
-) -> Client {
-    let mut config = Config::builder()
-        .behavior_version(behavior())
-        .region(Region::new(region.to_owned()))
-        .http_client(network.pooled())
-        .credentials_provider(SharedCredentialsProvider::new(Provider(Arc::clone(credentials))))
-        .identity_cache(IdentityCache::no_cache())
-        // With a bearer token, which the SDK prefers if it finds one in AWS_BEARER_TOKEN_BEDROCK, events
-        // would not be signed, and this operation refuses it.
-        .auth_scheme_preference([AuthSchemeId::from("sigv4")])
-        // The body of a stream cannot be sent twice; attempts are this backend's business.
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(NOVA_CONNECT_TIMEOUT).build())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    config.set_endpoint_url(endpoint.map(str::to_owned));
-    Client::from_conf(config.build())
-}
-
 /// The text of a file of certificate authorities, checked: the SDK panics at what is none.
-fn authorities(path: &Path) -> Result<Vec<u8>, BackendError> {
+fn authorities(what: &str, path: &Path) -> Result<Vec<u8>, BackendError> {
     let refuse = |error: String| {
         let error = format!(
-            "{error} (nova_sonic.ca_file; the simulator, as in ./run --nova-sim, writes its own)"
+            "{error} ({what}.ca_file; the simulator, as in ./run --nova-sim, writes its own)"
         );
         BackendError::Unreadable { path: path.to_owned(), error }
     };

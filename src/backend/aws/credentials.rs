@@ -22,8 +22,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::client::behavior;
-use super::errors;
+use super::{behavior, errors};
 
 /// Keys are replaced so long before they expire.
 const REFRESH_BEFORE: Duration = Duration::from_secs(600);
@@ -38,10 +37,10 @@ pub struct Credentials {
 
 /// Keys and how long they are good for.
 #[derive(Debug)]
-pub(super) struct Current {
+pub(in crate::backend) struct Current {
     keys: Keys,
     /// `None`: without end.
-    pub(super) last: Option<Duration>,
+    pub(in crate::backend) last: Option<Duration>,
 }
 
 enum Source {
@@ -60,13 +59,13 @@ struct Kept {
 
 impl Credentials {
     /// Those that all AWS tools would find.
-    pub(super) fn of_process(config: ProviderConfig, instance_metadata: bool) -> Self {
+    pub(in crate::backend) fn of_process(config: ProviderConfig, instance_metadata: bool) -> Self {
         let config = Box::new(config.with_behavior_version(Some(behavior())));
         Self { source: Source::Chain { config, instance_metadata }, kept: Mutex::new(None) }
     }
 
     /// Those that `provider` gives.
-    pub(super) fn given(provider: impl ProvideCredentials + 'static) -> Self {
+    pub(in crate::backend) fn given(provider: impl ProvideCredentials + 'static) -> Self {
         let source = Source::Given(SharedCredentialsProvider::new(provider));
         Self { source, kept: Mutex::new(None) }
     }
@@ -77,7 +76,7 @@ impl Credentials {
     }
 
     /// The places that are looked at, in their order.
-    pub(super) fn places(&self) -> &'static str {
+    pub(in crate::backend) fn places(&self) -> &'static str {
         match self.source {
             Source::Given(_) => "the given ones",
             Source::Chain { instance_metadata: false, .. } => {
@@ -92,7 +91,7 @@ impl Credentials {
     }
 
     /// What to sign with now. Those who ask while keys are being read wait for the same ones.
-    pub(super) async fn current(&self) -> Result<Current, String> {
+    pub(in crate::backend) async fn current(&self) -> Result<Current, String> {
         self.read().await.map_err(|error| match error {
             CredentialsError::CredentialsNotLoaded(_) => {
                 format!("there are none in {}", self.places())
@@ -102,7 +101,7 @@ impl Credentials {
     }
 
     /// Reads them anew when they are needed next.
-    pub(super) async fn forget(&self) {
+    pub(in crate::backend) async fn forget(&self) {
         *self.kept.lock().await = None;
     }
 
