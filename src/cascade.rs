@@ -8,6 +8,7 @@
 pub mod cartesia;
 pub mod chat;
 pub mod context;
+pub mod converse;
 pub mod deepgram;
 pub mod deepgram_voice;
 pub mod elevenlabs;
