@@ -113,6 +113,11 @@ pub const RECOGNISER_REOPENS_FAILED_MAX: u32 = 2;
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an error of a speech server. More are not read.
 pub const STAGE_ERROR_BYTES_MAX: usize = 16 * 1024;
+/// Results of Amazon Transcribe in one turn. More end the stream.
+pub const TRANSCRIPT_RESULTS_MAX: usize = 256;
+/// Chunks of 100 ms that wait for a stream to Amazon Transcribe: the longest turn, sent again, and the
+/// silence after it. At the limit the stream counts as lost.
+pub const TRANSCRIBE_CHUNKS_MAX: usize = UTTERANCE_FRAMES_MAX / 5 + 64;
 /// Bytes of one message of a speech service: 16 s of its audio in base64. More ends the connection.
 pub const STAGE_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Blocks of 20 ms that one sentence may take to say: 60 s. At the limit the sentence ends.
@@ -253,6 +258,8 @@ pub const NOVA_UNITS_MAX: usize = 256;
 pub const NOVA_REPORTS_MAX: usize = 64;
 /// How long TCP and TLS to AWS may take. The SDK's own 3.1 s are short for a busy line.
 pub const AWS_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long reading the keys of a stage that is AWS's may take when the server starts and asks.
+pub const AWS_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a connection that we have ended is read on, for what the service still says of it.
 pub const NOVA_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the check of an agent may take, from the first file read to the service's answer.

@@ -6,6 +6,7 @@
 pub mod credentials;
 pub(super) mod errors;
 pub(super) mod network;
+mod reach;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
+
+pub(super) use self::reach::Reach;
+pub use self::reach::{AwsKeys, AwsSettings};
 
 use self::credentials::{Credentials, Provider};
 use self::network::Network;

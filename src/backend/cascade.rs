@@ -11,6 +11,7 @@
 //! where it runs.
 
 pub mod asr;
+mod aws;
 pub mod dialogue;
 mod error;
 mod http;
@@ -31,20 +32,21 @@ use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 
 pub use self::settings::{
-    AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
+    AsrSettings, BrainSettings, CascadeSettings, ModelSettings, PocketSphinxSettings, TtsSettings,
 };
 pub use self::stage::Ranked;
 
 use self::asr::AsrStage;
 use self::larder::{Larder, Preparing};
 use self::llm::LlmStage;
-use self::llm::model::Model;
 use self::stage::Stage;
 use self::talk::{Brain, Talk, Voicing};
 use self::tools::Tools;
 use self::tts::TtsStage;
 use super::session;
-use super::{Abilities, Backend, BackendError, BackendSession, Busy, CallContext, channels};
+use super::{
+    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, channels,
+};
 use crate::cascade::intent::CommonAnswer;
 use crate::tools::Toolbox;
 
@@ -90,8 +92,7 @@ impl Cascade {
                 (None, zone.map_err(|error| invalid(unknown(error)))?)
             }
             BrainSettings::Llm(models) => {
-                let load = |settings| Ok(LlmStage::Chat(Arc::new(Model::new(settings)?)));
-                (Some(Arc::new(Stage::new("llm", models, load)?)), TimeZone::UTC)
+                (Some(Arc::new(Stage::new("llm", models, LlmStage::load)?)), TimeZone::UTC)
             }
         };
         let tts = Arc::new(Stage::new("tts", tts, TtsStage::load)?);
@@ -147,6 +148,21 @@ impl Backend for Cascade {
         let talk = Talk::new(asr::open(&self.asr), tts::open(&self.tts), brain, self.voice());
         tokio::spawn(session::run(talk, channels));
         Ok(session)
+    }
+
+    fn check(&self) -> Checking<'_> {
+        Box::pin(async {
+            for recogniser in self.asr.providers() {
+                recogniser.check().await?;
+            }
+            for model in self.model.iter().flat_map(|stage| stage.providers()) {
+                model.check().await?;
+            }
+            for voice in self.tts.providers() {
+                voice.check().await?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use super::cascade::tts::Voice;
 use super::cascade::tts::flite::Flite;
 use super::cascade::tts::mouth::without_lead;
 use super::cascade::{
-    AsrSettings, BrainSettings, Cascade, CascadeSettings, PocketSphinxSettings, TtsSettings,
+    AsrSettings, BrainSettings, Cascade, CascadeSettings, ModelSettings, PocketSphinxSettings,
+    TtsSettings,
 };
 use crate::limits::WIDEBAND_HZ;
 use crate::tools::Toolbox;
@@ -50,7 +51,7 @@ impl From<LocalSettings> for CascadeSettings {
         Self {
             asr: vec![AsrSettings::PocketSphinx(recognition).into()],
             brain: match llm {
-                Some(llm) => BrainSettings::Llm(vec![llm.into()]),
+                Some(llm) => BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
                 None => BrainSettings::Dialogue { time_zone },
             },
             tts: vec![TtsSettings::Flite(voice).into()],

@@ -1,6 +1,7 @@
 //! What the errors of all SDKs have in common.
 //!
-//! Their `Display` says "service error" and no more; the reason is in the sources, the codes, the raw message.
+//! Their `Display` says "service error" and no more; the reason is in the sources, the codes, the raw
+//! message.
 
 use std::error::Error;
 use std::fmt::Debug;

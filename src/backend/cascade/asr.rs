@@ -5,6 +5,7 @@ pub(super) mod ears;
 mod phones;
 pub(super) mod pocketsphinx;
 pub(super) mod streaming;
+pub(super) mod transcribe;
 mod transcriber;
 pub(super) mod transcription;
 
@@ -13,18 +14,20 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 pub use self::streaming::{DeepgramSettings, FluxSettings, MoshiSettings};
+pub use self::transcribe::{Stability, TranscribeSettings};
 pub use self::transcriber::{Transcriber, transcriber};
 pub use self::transcription::TranscriptionSettings;
 
 use self::chain::Chain;
 use self::ears::{Clinic, Ears};
 use self::streaming::Streaming;
+use self::transcribe::Transcribe;
 use self::transcription::Transcription;
 use super::error::StageError;
 use super::settings::AsrSettings;
 use super::stage::Stage;
 use crate::agent::PcmFrame;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Problem};
 use crate::call::event::{Generation, TurnId};
 
 /// What recognises an agent's calls.
@@ -36,6 +39,8 @@ pub(super) enum AsrStage {
     Transcription(Arc<Transcription>),
     /// A service that hears while the user speaks.
     Streaming(Arc<Streaming>),
+    /// Amazon Transcribe.
+    Transcribe(Arc<Transcribe>),
 }
 
 impl AsrStage {
@@ -49,6 +54,9 @@ impl AsrStage {
             AsrSettings::Transcription(settings) => {
                 Self::Transcription(Arc::new(Transcription::new(settings)?))
             }
+            AsrSettings::Transcribe(settings) => {
+                Self::Transcribe(Arc::new(Transcribe::new(*settings)?))
+            }
             AsrSettings::Deepgram(settings) => {
                 Self::Streaming(Arc::new(Streaming::deepgram(settings)?))
             }
@@ -60,8 +68,16 @@ impl AsrStage {
     /// Whether it says what the user says while the user speaks.
     pub(super) const fn transcribes(&self) -> bool {
         match self {
-            Self::PocketSphinx(_) | Self::Streaming(_) => true,
+            Self::PocketSphinx(_) | Self::Streaming(_) | Self::Transcribe(_) => true,
             Self::Transcription(_) => false,
+        }
+    }
+
+    /// Whether it would work as things stand: keys and whatever else is known without asking it.
+    pub(super) async fn check(&self) -> Result<(), Problem> {
+        match self {
+            Self::Transcribe(service) => service.check().await,
+            Self::PocketSphinx(_) | Self::Transcription(_) | Self::Streaming(_) => Ok(()),
         }
     }
 
@@ -74,6 +90,10 @@ impl AsrStage {
             }
             Self::Transcription(endpoint) => {
                 let (listener, reports) = transcription::Listener::open(Arc::clone(endpoint));
+                (Box::new(listener), reports)
+            }
+            Self::Transcribe(service) => {
+                let (listener, reports) = transcribe::Listener::open(Arc::clone(service));
                 (Box::new(listener), reports)
             }
             Self::Streaming(service) => {

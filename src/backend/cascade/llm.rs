@@ -1,6 +1,7 @@
 //! A language model, as a stage: asked with the conversation, writes the answer.
 
 pub(super) mod chain;
+pub(super) mod converse;
 pub(super) mod model;
 
 use std::sync::Arc;
@@ -8,10 +9,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+pub use self::converse::ConverseSettings;
 pub use self::model::LlmSettings;
 
+use self::converse::Converse;
 use self::model::Model;
 use super::error::StageError;
+use super::settings::ModelSettings;
+use crate::backend::{BackendError, Problem};
 use crate::call::event::Generation;
 use crate::cascade::chat::{RefusedCall, ToolDeclaration};
 use crate::cascade::context::{Context, ToolCall};
@@ -22,9 +27,29 @@ use crate::limits::MODEL_REPORTS_MAX;
 pub(in crate::backend) enum LlmStage {
     /// An OpenAI-compatible chat endpoint.
     Chat(Arc<Model>),
+    /// A model on Amazon Bedrock.
+    Converse(Arc<Converse>),
 }
 
 impl LlmStage {
+    /// Checks the settings. Nothing is sent yet.
+    pub(super) fn load(settings: ModelSettings) -> Result<Self, BackendError> {
+        Ok(match settings {
+            ModelSettings::Chat(settings) => Self::Chat(Arc::new(Model::new(settings)?)),
+            ModelSettings::Converse(settings) => {
+                Self::Converse(Arc::new(Converse::new(*settings)?))
+            }
+        })
+    }
+
+    /// Whether it would work as things stand: keys and whatever else is known without asking it.
+    pub(super) async fn check(&self) -> Result<(), Problem> {
+        match self {
+            Self::Chat(_) => Ok(()),
+            Self::Converse(model) => model.check().await,
+        }
+    }
+
     /// Has the model write what follows in `context`. Calls of tools without an id get one that no call of
     /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped.
     pub(super) fn ask(
@@ -36,6 +61,7 @@ impl LlmStage {
     ) -> Asking {
         match self {
             Self::Chat(model) => model.ask(work, context, tools, reports),
+            Self::Converse(model) => Converse::ask(model, work, context, tools, reports),
         }
     }
 }

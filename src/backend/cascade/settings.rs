@@ -3,11 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::asr::{DeepgramSettings, FluxSettings, MoshiSettings, TranscriptionSettings};
-use super::llm::LlmSettings;
+use super::asr::{
+    DeepgramSettings, FluxSettings, MoshiSettings, TranscribeSettings, TranscriptionSettings,
+};
+use super::llm::{ConverseSettings, LlmSettings};
 use super::stage::Ranked;
 use super::tts::{
-    CartesiaSettings, DeepgramVoiceSettings, ElevenLabsSettings, MoshiVoiceSettings,
+    CartesiaSettings, DeepgramVoiceSettings, ElevenLabsSettings, MoshiVoiceSettings, PollySettings,
     SpeechSettings, Voice,
 };
 use crate::cascade::intent::CommonAnswer;
@@ -48,6 +50,7 @@ impl fmt::Display for AsrSettings {
         match self {
             Self::PocketSphinx(_) => formatter.write_str("PocketSphinx"),
             Self::Transcription(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
+            Self::Transcribe(_) => formatter.write_str("Amazon Transcribe"),
             Self::Deepgram(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
             Self::Flux(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
             Self::Moshi(asr) => write!(formatter, "moshi at {}", asr.url),
@@ -55,9 +58,12 @@ impl fmt::Display for AsrSettings {
     }
 }
 
-impl fmt::Display for LlmSettings {
+impl fmt::Display for ModelSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} at {}", self.model, self.url)
+        match self {
+            Self::Chat(llm) => write!(formatter, "{} at {}", llm.model, llm.url),
+            Self::Converse(llm) => write!(formatter, "{} on Bedrock", llm.model),
+        }
     }
 }
 
@@ -66,6 +72,7 @@ impl fmt::Display for TtsSettings {
         match self {
             Self::Flite(_) => formatter.write_str("flite"),
             Self::Speech(tts) => write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url),
+            Self::Polly(tts) => write!(formatter, "{} of Amazon Polly", tts.voice),
             Self::Cartesia(tts) => {
                 write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url)
             }
@@ -85,6 +92,8 @@ pub enum AsrSettings {
     PocketSphinx(PocketSphinxSettings),
     /// An OpenAI-compatible transcription endpoint, such as a Whisper server.
     Transcription(TranscriptionSettings),
+    /// Amazon Transcribe.
+    Transcribe(Box<TranscribeSettings>),
     /// Deepgram's Nova models.
     Deepgram(DeepgramSettings),
     /// Deepgram's Flux.
@@ -122,7 +131,16 @@ pub enum BrainSettings {
         time_zone: Option<String>,
     },
     /// Language models, in the order in which they are asked.
-    Llm(Vec<Ranked<LlmSettings>>),
+    Llm(Vec<Ranked<ModelSettings>>),
+}
+
+/// A language model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelSettings {
+    /// An OpenAI-compatible chat endpoint.
+    Chat(LlmSettings),
+    /// A model on Amazon Bedrock.
+    Converse(Box<ConverseSettings>),
 }
 
 /// What speaks.
@@ -132,6 +150,8 @@ pub enum TtsSettings {
     Flite(Voice),
     /// An OpenAI-compatible speech endpoint: OpenAI's, and the servers of Sesame CSM.
     Speech(Box<SpeechSettings>),
+    /// Amazon Polly.
+    Polly(Box<PollySettings>),
     /// Cartesia.
     Cartesia(Box<CartesiaSettings>),
     /// ElevenLabs.

@@ -306,8 +306,8 @@ async fn with_tools(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let settings = LlmSettings::new(url, "small".to_owned(), None);
-    let load = |settings| Ok(LlmStage::Chat(Arc::new(Model::new(settings)?)));
-    let stage = Stage::new("llm", vec![settings.into()], load).expect("the settings are right");
+    let models = vec![ModelSettings::Chat(settings).into()];
+    let stage = Stage::new("llm", models, LlmStage::load).expect("the settings are right");
     let model = Some(Arc::new(stage));
     let server = tokio::spawn(async move {
         let mut requests = Vec::new();

@@ -8,6 +8,7 @@ pub(in crate::backend) mod flite;
 pub(super) mod live;
 pub(super) mod moshi;
 pub(in crate::backend) mod mouth;
+pub(super) mod polly;
 pub(super) mod speech;
 
 use std::sync::Arc;
@@ -22,17 +23,19 @@ pub use self::elevenlabs::ElevenLabsSettings;
 pub use self::flite::Voice;
 pub use self::live::{ApiKey, VoicePatience};
 pub use self::moshi::MoshiVoiceSettings;
+pub use self::polly::PollySettings;
 pub use self::speech::SpeechSettings;
 
 use self::chain::Chain;
 use self::flite::Flite;
 use self::live::{LiveSpeaker, LiveVoice};
 use self::mouth::Mouth;
+use self::polly::Polly;
 use self::speech::{Speaker, Speech};
 use super::error::StageError;
 use super::settings::TtsSettings;
 use super::stage::Stage;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Problem};
 use crate::call::event::{Generation, WordTime};
 
 /// What speaks to an agent's calls.
@@ -42,6 +45,8 @@ pub(super) enum TtsStage {
     Flite(Flite),
     /// A speech endpoint.
     Speech(Arc<Speech>),
+    /// Amazon Polly.
+    Polly(Arc<Polly>),
     /// A voice behind a WebSocket.
     Live(Arc<LiveVoice>),
 }
@@ -52,11 +57,20 @@ impl TtsStage {
         Ok(match settings {
             TtsSettings::Flite(voice) => Self::Flite(Flite::load(voice)?),
             TtsSettings::Speech(settings) => Self::Speech(Arc::new(Speech::new(*settings)?)),
+            TtsSettings::Polly(settings) => Self::Polly(Arc::new(Polly::new(*settings)?)),
             TtsSettings::Cartesia(settings) => Self::Live(Arc::new(settings.voice()?)),
             TtsSettings::ElevenLabs(settings) => Self::Live(Arc::new(settings.voice()?)),
             TtsSettings::Deepgram(settings) => Self::Live(Arc::new(settings.voice()?)),
             TtsSettings::Moshi(settings) => Self::Live(Arc::new(settings.voice()?)),
         })
+    }
+
+    /// Whether it would work as things stand: keys and whatever else is known without asking it.
+    pub(super) async fn check(&self) -> Result<(), Problem> {
+        match self {
+            Self::Polly(voice) => voice.check().await,
+            Self::Flite(_) | Self::Speech(_) | Self::Live(_) => Ok(()),
+        }
     }
 
     /// A call's voice, and where it reports.
@@ -65,6 +79,10 @@ impl TtsStage {
             Self::Flite(flite) => {
                 let (mouth, reports) = Mouth::open(*flite);
                 (Box::new(mouth), reports)
+            }
+            Self::Polly(polly) => {
+                let (speaker, reports) = polly::Speaker::open(Arc::clone(polly));
+                (Box::new(speaker), reports)
             }
             Self::Speech(endpoint) => {
                 let (speaker, reports) = Speaker::open(Arc::clone(endpoint));

@@ -19,7 +19,7 @@ use antiphon::backend::cascade::asr::TranscriptionSettings;
 use antiphon::backend::cascade::llm::LlmSettings;
 use antiphon::backend::cascade::tts::SpeechSettings;
 use antiphon::backend::cascade::{
-    AsrSettings, BrainSettings, Cascade, CascadeSettings, Ranked, TtsSettings,
+    AsrSettings, BrainSettings, Cascade, CascadeSettings, ModelSettings, Ranked, TtsSettings,
 };
 use antiphon::backend::{Backend as _, BackendOutput, BackendSession, CallContext};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
@@ -50,9 +50,10 @@ pub(crate) fn cascade(urls: &[String]) -> Arc<Cascade> {
     let voice = |url: &String| {
         Ranked::from(TtsSettings::Speech(Box::new(SpeechSettings::new(url.clone(), None))))
     };
+    let llm = LlmSettings::new(url.clone(), "scripted".to_owned(), None);
     let settings = CascadeSettings {
         asr: vec![AsrSettings::Transcription(TranscriptionSettings::new(url.clone(), None)).into()],
-        brain: BrainSettings::Llm(vec![LlmSettings::new(url, "scripted".to_owned(), None).into()]),
+        brain: BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
         tts: urls.iter().map(voice).collect(),
         pace: 1.0,
         prepared: Vec::new(),

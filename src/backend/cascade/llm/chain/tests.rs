@@ -6,8 +6,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::backend::cascade::ModelSettings;
 use crate::backend::cascade::llm::LlmSettings;
-use crate::backend::cascade::llm::model::Model;
 use crate::backend::cascade::llm::model::tests::{Act as Does, answer, event, serve, stream};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::tests::within;
@@ -26,10 +26,10 @@ async fn stage(
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
         handles.push(tokio::spawn(async move { serve(&listener, acts).await }));
-        ranked.push(Ranked { settings: LlmSettings::new(url, "m".to_owned(), None), usage });
+        let settings = ModelSettings::Chat(LlmSettings::new(url, "m".to_owned(), None));
+        ranked.push(Ranked { settings, usage });
     }
-    let load = |settings| Ok(LlmStage::Chat(Arc::new(Model::new(settings)?)));
-    (Arc::new(Stage::new("llm", ranked, load).expect("the settings are right")), handles)
+    (Arc::new(Stage::new("llm", ranked, LlmStage::load).expect("the settings are right")), handles)
 }
 
 /// The text and the end of an answer.
