@@ -48,17 +48,12 @@ impl LocalSettings {
 impl From<LocalSettings> for CascadeSettings {
     fn from(local: LocalSettings) -> Self {
         let LocalSettings { voice, pace, recognition, time_zone, llm } = local;
-        Self {
-            asr: vec![AsrSettings::PocketSphinx(recognition).into()],
-            brain: match llm {
-                Some(llm) => BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
-                None => BrainSettings::Dialogue { time_zone },
-            },
-            tts: vec![TtsSettings::Flite(voice).into()],
-            pace,
-            prepared: Vec::new(),
-            answers: Vec::new(),
-        }
+        let asr = AsrSettings::PocketSphinx(recognition);
+        let brain = match llm {
+            Some(llm) => BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
+            None => BrainSettings::Dialogue { time_zone },
+        };
+        Self { pace, ..Self::new(asr, brain, TtsSettings::Flite(voice)) }
     }
 }
 

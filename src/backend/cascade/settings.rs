@@ -29,6 +29,14 @@ pub struct CascadeSettings {
     pub answers: Vec<CommonAnswer>,
 }
 
+impl CascadeSettings {
+    /// One provider of each stage, and the defaults for the rest.
+    pub fn new(asr: AsrSettings, brain: BrainSettings, tts: TtsSettings) -> Self {
+        let (asr, tts) = (vec![asr.into()], vec![tts.into()]);
+        Self { asr, brain, tts, pace: 1.0, prepared: Vec::new(), answers: Vec::new() }
+    }
+}
+
 /// Who hears, answers and speaks, in a line.
 impl fmt::Display for CascadeSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,15 +1,15 @@
 //! `cascade`: recognition, somebody who answers, and speech; and `local`, which is one of them.
 
 mod asr;
+mod aws;
+mod llm;
 mod providers;
 mod tts;
 
 use std::path::Path;
 use std::time::Duration;
 
-use self::providers::providers;
 use super::{Environment, phrases, resolve};
-use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::Voice;
 use crate::backend::cascade::{BrainSettings, CascadeSettings, PACE_RANGE};
 use crate::backend::local::LocalSettings;
@@ -33,12 +33,12 @@ pub(super) fn decode(
     let mut fields = fields.fields("cascade", &known)?;
     let asr = asr::decode(&mut fields, folder, environment);
     let time_zone = fields.string("time_zone");
-    let llm = providers(&mut fields, "llm", &CHAT, (), |(), it| llm(it, environment));
-    let brain = match llm.is_empty() {
+    let models = llm::decode(&mut fields, folder, environment);
+    let brain = match models.is_empty() {
         true => BrainSettings::Dialogue { time_zone },
-        false => BrainSettings::Llm(llm),
+        false => BrainSettings::Llm(models),
     };
-    let tts = tts::decode(&mut fields, environment);
+    let tts = tts::decode(&mut fields, folder, environment);
     let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
     let prepared = phrases(&mut fields, "prepared", PREPARED_TEXTS_MAX, PREPARED_CHARS_MAX);
     let answers = answers(&mut fields);
@@ -82,29 +82,7 @@ pub(super) fn local(
     settings.pace = local.f32_in("pace", PACE_RANGE, settings.pace);
     settings.recognition = asr::recognisers(&mut local, folder);
     settings.time_zone = local.string("time_zone");
-    settings.llm =
-        local.fields("llm", &LLM_KEYS).map(|mut llm_fields| llm(&mut llm_fields, environment));
-    settings
-}
-
-const CHAT: [providers::ProviderKind<()>; 1] = [("chat", (), &[&LLM_KEYS])];
-const LLM_KEYS: [&str; 7] = [
-    "url",
-    "model",
-    "api_key_env",
-    "tokens_max",
-    "connect_timeout_ms",
-    "first_token_timeout_ms",
-    "stall_timeout_ms",
-];
-
-fn llm(fields: &mut Fields<'_, '_>, environment: &Environment) -> LlmSettings {
-    let (url, model) = (fields.required_string("url"), fields.required_string("model"));
-    let mut settings = LlmSettings::new(url, model, key(fields, environment));
-    settings.tokens_max = fields.u32_in("tokens_max", 1..=4_096, settings.tokens_max);
-    patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
-    patience(fields, "first_token_timeout_ms", &mut settings.first_token_timeout);
-    patience(fields, "stall_timeout_ms", &mut settings.stall_timeout);
+    settings.llm = llm::chat(&mut local, environment);
     settings
 }
 

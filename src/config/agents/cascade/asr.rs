@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::providers::{ProviderKind, providers};
-use super::{key, patience, phrases, resolve, text};
+use super::{aws, key, patience, phrases, resolve, text};
 use crate::backend::cascade::asr::{
     DeepgramSettings, FluxSettings, MoshiSettings, TranscriptionSettings,
 };
@@ -17,7 +17,7 @@ const VOCABULARY_CHARS_MAX: usize = 64;
 const LANGUAGE_CHARS_MAX: usize = 35;
 
 /// Each kind, and the keys that it has.
-const KINDS: [ProviderKind<Kind>; 5] = [
+const KINDS: [ProviderKind<Kind>; 6] = [
     (
         "pocketsphinx",
         Kind::PocketSphinx,
@@ -30,6 +30,7 @@ const KINDS: [ProviderKind<Kind>; 5] = [
         Kind::Flux,
         &[&REMOTE, &OF_WORDS, &["eot_threshold", "eager_eot_threshold", "eot_timeout_ms"]],
     ),
+    ("transcribe", Kind::Transcribe, &[&aws::REACH, &aws::OF_TRANSCRIBE]),
     ("moshi", Kind::Moshi, &[&REMOTE, &["delay_ms"]]),
 ];
 /// Keys of every kind behind a network, and of those that are told what to expect.
@@ -44,6 +45,7 @@ enum Kind {
     Deepgram,
     Flux,
     Moshi,
+    Transcribe,
 }
 
 /// The recognisers under `asr`: PocketSphinx if there are none.
@@ -58,6 +60,7 @@ pub(super) fn decode(
         Kind::Deepgram => deepgram(fields, environment),
         Kind::Flux => flux(fields, environment),
         Kind::Moshi => moshi(fields, environment),
+        Kind::Transcribe => AsrSettings::Transcribe(Box::new(aws::transcribe(fields, folder))),
     });
     let standard = || vec![AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into()];
     if found.is_empty() { standard() } else { found }

@@ -1,10 +1,12 @@
+mod aws;
+
 use std::time::Duration;
 
 use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
 use crate::backend::cascade::{
-    AsrSettings, BrainSettings, CascadeSettings, PocketSphinxSettings, TtsSettings,
+    AsrSettings, BrainSettings, CascadeSettings, ModelSettings, PocketSphinxSettings, TtsSettings,
 };
 use crate::cascade::failover::{Hedge, ProviderSettings};
 use crate::cascade::intent::CommonAnswer;
@@ -72,7 +74,7 @@ fn every_key_is_read() {
     (tts.connect_timeout, tts.first_audio_timeout, tts.stall_timeout) = (short, longer, long);
     let expected = CascadeSettings {
         asr: vec![AsrSettings::Transcription(asr).into()],
-        brain: BrainSettings::Llm(vec![llm.into()]),
+        brain: BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
         tts: vec![TtsSettings::Speech(Box::new(tts)).into()],
         pace: 1.5,
         prepared: vec!["One moment.".to_owned()],

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use std::path::Path;
+
 use super::providers::{ProviderKind, providers};
-use super::{key, patience, text};
+use super::{aws, key, patience, text};
 use crate::backend::cascade::tts::{
     CartesiaSettings, DeepgramVoiceSettings, ElevenLabsSettings, MoshiVoiceSettings,
     SpeechSettings, Voice, VoicePatience,
@@ -25,10 +27,11 @@ enum Kind {
     ElevenLabs,
     Deepgram,
     Moshi,
+    Polly,
 }
 
 /// Each kind, and the keys that it has.
-const KINDS: [ProviderKind<Kind>; 6] = [
+const KINDS: [ProviderKind<Kind>; 7] = [
     ("flite", Kind::Flite, &[&["voice"]]),
     (
         "speech",
@@ -45,6 +48,7 @@ const KINDS: [ProviderKind<Kind>; 6] = [
     ),
     ("elevenlabs", Kind::ElevenLabs, &[&REMOTE, &["voice", "model", "sample_rate_hz", "language"]]),
     ("deepgram", Kind::Deepgram, &[&REMOTE, &["model", "sample_rate_hz"]]),
+    ("polly", Kind::Polly, &[&aws::REACH, &aws::OF_POLLY]),
     ("moshi", Kind::Moshi, &[&REMOTE, &["voice", "path", "cfg_alpha"]]),
 ];
 /// Keys of every kind behind a network.
@@ -54,6 +58,7 @@ const REMOTE: [&str; 5] =
 /// The voices under `tts`: flite if there are none.
 pub(super) fn decode(
     fields: &mut Fields<'_, '_>,
+    folder: Option<&Path>,
     environment: &Environment,
 ) -> Vec<Ranked<TtsSettings>> {
     let found = providers(fields, "tts", &KINDS, Kind::Flite, |kind, fields| match kind {
@@ -63,6 +68,7 @@ pub(super) fn decode(
         Kind::ElevenLabs => TtsSettings::ElevenLabs(Box::new(elevenlabs(fields, environment))),
         Kind::Deepgram => TtsSettings::Deepgram(Box::new(deepgram(fields, environment))),
         Kind::Moshi => TtsSettings::Moshi(Box::new(moshi(fields, environment))),
+        Kind::Polly => TtsSettings::Polly(Box::new(aws::polly(fields, folder))),
     });
     if found.is_empty() { vec![TtsSettings::Flite(Voice::Slt).into()] } else { found }
 }

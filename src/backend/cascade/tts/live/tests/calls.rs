@@ -37,12 +37,9 @@ async fn a_call_is_spoken_to_with_word_times_and_stops_the_voice_when_it_is_inte
     let mut server = Server::start(vec![script.concat()]).await;
     let mut tts = CartesiaSettings::new("v1".to_owned(), None);
     server.url.clone_into(&mut tts.url);
-    let settings = CascadeSettings {
-        asr: AsrSettings::PocketSphinx(PocketSphinxSettings::default()),
-        brain: BrainSettings::Dialogue { time_zone: Some("UTC".to_owned()) },
-        tts: TtsSettings::Cartesia(Box::new(tts)),
-        pace: 1.0,
-    };
+    let asr = AsrSettings::PocketSphinx(PocketSphinxSettings::default());
+    let brain = BrainSettings::Dialogue { time_zone: Some("UTC".to_owned()) };
+    let settings = CascadeSettings::new(asr, brain, TtsSettings::Cartesia(Box::new(tts)));
     let backend = Cascade::new("cascade", settings, Arc::default()).expect("all is installed");
     let mut session = backend.open(context()).expect("there is room");
     type_in(&session, 1).await;
