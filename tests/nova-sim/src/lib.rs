@@ -18,6 +18,7 @@
 //! | [`mind`] | what is answered |
 //! | [`count`] | the answers in a conversation of numbers |
 //! | [`faults`] | what goes wrong, and when |
+//! | [`stages`] | the services that a cascade is made of: Transcribe, ConverseStream, Polly |
 //! | [`settings`] | what can be set |
 //! | [`limits`] | the service's limits, and the simulator's own |
 //!
@@ -34,8 +35,10 @@ mod random;
 mod server;
 pub mod session;
 pub mod settings;
+pub mod stages;
 pub mod tones;
 mod wire;
 
 pub use self::server::{Counts, Sighting, Sim, SimHandle, StartError};
 pub use self::settings::SimSettings;
+pub use self::stages::{Service, StageFault};

@@ -1,6 +1,6 @@
 //! The simulator as a server: its socket, what its streams share, and what a test may ask of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::limits::{PROTOCOL_ERRORS_MAX, SIGHTINGS_MAX};
 use crate::model;
 use crate::session::{EventSeen, Session};
 use crate::settings::SimSettings;
+use crate::stages::{Service, StageFault};
 use crate::wire::{Engines, Signer, serve};
 
 /// The simulator.
@@ -98,6 +99,7 @@ pub(crate) struct Shared {
     started: Instant,
     schedule: Mutex<Schedule>,
     counts: Mutex<Counts>,
+    stage_faults: Mutex<VecDeque<(Service, StageFault)>>,
     sightings: broadcast::Sender<Sighting>,
 }
 
@@ -137,6 +139,7 @@ impl Sim {
             started: Instant::now(),
             schedule: Mutex::new(Schedule::new(&settings.faults)),
             counts: Mutex::new(Counts::default()),
+            stage_faults: Mutex::default(),
             sightings: broadcast::Sender::new(SIGHTINGS_MAX),
             settings: Arc::new(settings),
         });
@@ -212,6 +215,11 @@ impl SimHandle {
         *self.shared.schedule() = Schedule::new(faults);
     }
 
+    /// Lets the next request to a service go wrong, after those that were told before.
+    pub fn fail_next(&self, service: Service, fault: StageFault) {
+        self.shared.stage_faults().push_back((service, fault));
+    }
+
     /// Ends it: when this returns, its socket is closed and its streams are gone.
     pub async fn shutdown(mut self) {
         self.accepting.abort();
@@ -237,6 +245,22 @@ impl Shared {
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn settings(&self) -> &SimSettings {
+        &self.settings
+    }
+
+    fn stage_faults(&self) -> MutexGuard<'_, VecDeque<(Service, StageFault)>> {
+        self.stage_faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What goes wrong with a request to this service, if anything. It is counted by the service's name.
+    pub(crate) fn next_fault(&self, service: Service) -> Option<StageFault> {
+        *self.counts().requests.entry(service.name().to_owned()).or_default() += 1;
+        let mut faults = self.stage_faults();
+        let at = faults.iter().position(|(of, _)| *of == service)?;
+        faults.remove(at).map(|(_, fault)| fault)
     }
 
     /// Opens a stream to a model, unless something is in its way.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::faults::FaultRule;
+use crate::stages::StageSettings;
 
 /// What the simulator is like. [`SimSettings::standard`] is what the command line starts from,
 /// [`SimSettings::tones`] what tests want.
@@ -44,6 +45,8 @@ pub struct SimSettings {
     pub quirks: Quirks,
     /// What goes wrong, and when. Default nothing.
     pub faults: Vec<FaultRule>,
+    /// What the stages of a cascade, which it also is, are to do.
+    pub stages: StageSettings,
     /// Where chance begins: ids, chunk sizes, which final texts are late. Default 1.
     pub seed: u64,
 }
@@ -172,6 +175,7 @@ impl SimSettings {
             voice: Voice::Flite,
             quirks: Quirks::default(),
             faults: Vec::new(),
+            stages: StageSettings::default(),
             seed: 1,
         }
     }

@@ -5,6 +5,7 @@ mod connection;
 mod engines;
 mod frame;
 mod signature;
+mod stages;
 mod stream;
 
 pub(crate) use self::connection::serve;

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::stages::{self, Operation};
 use super::stream;
 use crate::faults::Refusal;
 use crate::limits::{HANDSHAKE_MAX, STREAMS_PER_CONNECTION_MAX};
@@ -74,7 +75,10 @@ async fn answer(
     fates: mpsc::Sender<ConnectionFate>,
 ) {
     let (parts, body) = request.into_parts();
-    let signature = match shared.signer().check(&parts, SystemTime::now()) {
+    if let Some(operation) = Operation::of(&parts) {
+        return stages::answer(operation, &parts, body, respond, shared).await;
+    }
+    let signature = match shared.signer().check(&parts, &[], SystemTime::now()) {
         Ok(signature) => signature,
         Err(refusal) => return refuse(&mut respond, &refusal),
     };

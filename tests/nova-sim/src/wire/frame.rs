@@ -54,6 +54,16 @@ impl FrameReader {
 
     /// The next frame; `None` until more bytes have come.
     pub(crate) fn next(&mut self) -> Result<Option<Inbound>, BadFrame> {
+        match self.next_message()? {
+            None => Ok(None),
+            Some(None) => Ok(Some(Inbound::End)),
+            Some(Some(inner)) => event_in(&inner).map(|event| Some(Inbound::Event(event))),
+        }
+    }
+
+    /// The next frame's event as it is, `Some(None)` for the mark of the end; `None` until more bytes have
+    /// come.
+    pub(crate) fn next_message(&mut self) -> Result<Option<Option<Message>>, BadFrame> {
         match self.decoder.decode_frame(&mut self.buffer) {
             Ok(DecodedFrame::Complete(message)) => self.open(&message).map(Some),
             Ok(DecodedFrame::Incomplete) if self.buffer.len() > FRAME_BYTES_MAX => {
@@ -64,7 +74,7 @@ impl FrameReader {
         }
     }
 
-    fn open(&mut self, message: &Message) -> Result<Inbound, BadFrame> {
+    fn open(&mut self, message: &Message) -> Result<Option<Message>, BadFrame> {
         let Some(HeaderValue::ByteArray(signature)) = header(message, ":chunk-signature") else {
             return bad("The event stream message is not signed");
         };
@@ -88,10 +98,7 @@ impl FrameReader {
             return bad("The event stream message signature does not match");
         }
         self.last_signature = hex(signature);
-        match inner {
-            None => Ok(Inbound::End),
-            Some(inner) => event_in(&inner).map(Inbound::Event),
-        }
+        Ok(inner)
     }
 }
 
@@ -121,6 +128,19 @@ fn event_in(inner: &Message) -> Result<Vec<u8>, BadFrame> {
 pub(crate) fn chunk(event: &[u8]) -> Bytes {
     let payload = json!({ "bytes": BASE64_STANDARD.encode(event) }).to_string();
     frame(&[(":message-type", "event"), (":event-type", "chunk"), (":content-type", JSON)], payload)
+}
+
+/// An event of a service that has several.
+pub(crate) fn event(name: &str, payload: &Value) -> Bytes {
+    let headers = [(":message-type", "event"), (":event-type", name), (":content-type", JSON)];
+    frame(&headers, payload.to_string())
+}
+
+/// An event that is bytes.
+pub(crate) fn bytes_event(name: &str, payload: Vec<u8>) -> Bytes {
+    let bytes = "application/octet-stream";
+    let headers = [(":message-type", "event"), (":event-type", name), (":content-type", bytes)];
+    frame(&headers, payload)
 }
 
 /// An exception.
@@ -156,7 +176,7 @@ pub(crate) fn broken(is_truncated: bool) -> Bytes {
 
 const JSON: &str = "application/json";
 
-fn frame(headers: &[(&'static str, &str)], payload: String) -> Bytes {
+fn frame(headers: &[(&'static str, &str)], payload: impl Into<Bytes>) -> Bytes {
     let mut message = Message::new(payload);
     for (name, value) in headers {
         let value = HeaderValue::String((*value).to_owned().into());
@@ -167,7 +187,8 @@ fn frame(headers: &[(&'static str, &str)], payload: String) -> Bytes {
     Bytes::from(bytes)
 }
 
-fn header<'a>(message: &'a Message, name: &str) -> Option<&'a HeaderValue> {
+/// A header of an event.
+pub(crate) fn header<'a>(message: &'a Message, name: &str) -> Option<&'a HeaderValue> {
     let mut headers = message.headers().iter();
     headers.find(|header| header.name().as_str() == name).map(Header::value)
 }

@@ -16,7 +16,6 @@ use http::request::Parts;
 
 use crate::faults::Refusal;
 
-const SERVICE: &str = "bedrock";
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far a request's date may be from the clock.
 const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
@@ -26,6 +25,8 @@ const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Signer {
     key_id: String,
     region: String,
+    /// Whose requests they are.
+    service: &'static str,
     identity: Identity,
 }
 
@@ -41,11 +42,22 @@ impl Signer {
     pub(crate) fn new(key_id: &str, secret: &str, region: &str) -> Self {
         let credentials = Credentials::new(key_id, secret, None, None, "antiphon-nova-sim");
         let (key_id, region) = (key_id.to_owned(), region.to_owned());
-        Self { key_id, region, identity: credentials.into() }
+        Self { key_id, region, service: "bedrock", identity: credentials.into() }
     }
 
-    /// Checks a request's signature at the time `now`, and returns it, in hex.
-    pub(crate) fn check(&self, request: &Parts, now: SystemTime) -> Result<String, Refusal> {
+    /// The same for another service.
+    pub(crate) fn of(&self, service: &'static str) -> Self {
+        Self { service, ..self.clone() }
+    }
+
+    /// Checks a request's signature at the time `now`, and returns it, in hex. `body` is what is signed of
+    /// it unless a header names its hash: nothing of a stream.
+    pub(crate) fn check(
+        &self,
+        request: &Parts,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Result<String, Refusal> {
         let header = text(&request.headers, "authorization").unwrap_or_default();
         if header.starts_with("Bearer ") {
             let message = "Authorization by API key is not supported for this operation; \
@@ -65,11 +77,11 @@ impl Signer {
         let [date, region, service, "aws4_request"] = authorization.scope[..] else {
             return Err(refusal("IncompleteSignatureException", "Credential scope is malformed"));
         };
-        if region != self.region || service != SERVICE {
+        if region != self.region || service != self.service {
             let message = format!(
-                "Credential should be scoped to a valid region: expected {}/{SERVICE}, received \
+                "Credential should be scoped to a valid region: expected {}/{}, received \
                  {region}/{service}",
-                self.region
+                self.region, self.service
             );
             return Err(refusal("InvalidSignatureException", &message));
         }
@@ -84,7 +96,7 @@ impl Signer {
                 "Signature expired or not yet current",
             ));
         }
-        if self.request_signature(request, &authorization, time).as_deref()
+        if self.request_signature(request, body, &authorization, time).as_deref()
             != Some(authorization.signature)
         {
             let message = "The request signature we calculated does not match the signature you \
@@ -97,6 +109,7 @@ impl Signer {
     fn request_signature(
         &self,
         request: &Parts,
+        body: &[u8],
         authorization: &Authorization<'_>,
         time: SystemTime,
     ) -> Option<String> {
@@ -105,7 +118,7 @@ impl Signer {
         let params = v4::SigningParams::builder()
             .identity(&self.identity)
             .region(&self.region)
-            .name(SERVICE)
+            .name(self.service)
             .time(time)
             .settings(settings)
             .build()
@@ -120,7 +133,7 @@ impl Signer {
         // One kind of client names the hash of its stream; the other signs an empty body.
         let body = match text(&request.headers, "x-amz-content-sha256") {
             Some(hash) => SignableBody::Precomputed(hash.to_owned()),
-            None => SignableBody::Bytes(&[]),
+            None => SignableBody::Bytes(body),
         };
         let uri = request.uri.to_string();
         let request =
@@ -138,7 +151,7 @@ impl Signer {
         let params = v4::SigningParams::builder()
             .identity(&self.identity)
             .region(&self.region)
-            .name(SERVICE)
+            .name(self.service)
             .time(time)
             .settings(())
             .build()
