@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_sdk_transcribestreaming::operation::start_stream_transcription::StartStreamTranscriptionOutput as Opened;
+use aws_sdk_transcribestreaming::operation::start_stream_transcription as operation;
 use aws_sdk_transcribestreaming::primitives::Blob;
 use aws_sdk_transcribestreaming::types::error::AudioStreamError;
 use aws_sdk_transcribestreaming::types::{
@@ -32,6 +32,7 @@ pub(super) struct Stream {
 }
 
 type Chunk = Result<AudioStream, AudioStreamError>;
+type Opened = operation::StartStreamTranscriptionOutput;
 
 impl Stream {
     /// Opens one; chunks may be sent at once.
