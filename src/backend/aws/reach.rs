@@ -84,6 +84,13 @@ impl<C> Reach<C> {
         Ok(&self.ready().await?.client)
     }
 
+    /// Reads the keys anew when they are needed next: they may have been replaced where they came from.
+    pub(in crate::backend) async fn forget_keys(&self) {
+        if let Some(Ready { credentials, .. }) = self.ready.get() {
+            credentials.forget().await;
+        }
+    }
+
     /// Whether there are a region and keys. Nothing is asked of the service.
     pub(in crate::backend) async fn check(&self) -> Result<(), Problem> {
         let Self { section, .. } = self;

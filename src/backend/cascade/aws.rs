@@ -10,6 +10,7 @@ use aws_smithy_types::event_stream::RawMessage;
 use super::error::{StageError, kind_of_status};
 use super::http::detail;
 use crate::backend::BackendError;
+use crate::backend::aws::Reach;
 use crate::backend::aws::errors::{caused_by_credentials, chain, header};
 use crate::cascade::failover::FailureKind;
 use crate::nova::fault::clipped;
@@ -19,8 +20,23 @@ pub(super) fn unready(error: &BackendError) -> StageError {
     StageError::new(FailureKind::Unauthorized, error.to_string())
 }
 
-/// Why `service` did not answer a request.
-pub(super) fn refused<E>(service: &str, error: &SdkError<E, Response>) -> StageError
+/// Why `service` did not answer a request. Keys that it does not accept are not used again.
+pub(super) async fn refused<C, E>(
+    reach: &Reach<C>,
+    service: &str,
+    error: &SdkError<E, Response>,
+) -> StageError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let refusal = refusal(service, error);
+    if refusal.kind == FailureKind::Unauthorized {
+        reach.forget_keys().await;
+    }
+    refusal
+}
+
+fn refusal<E>(service: &str, error: &SdkError<E, Response>) -> StageError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

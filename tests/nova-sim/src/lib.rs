@@ -1,5 +1,6 @@
-//! A local Amazon Nova Sonic: what the service says, when, and what it refuses, for tests and for
-//! development without an account. **It is a simulator, and not Amazon Nova.**
+//! A local Amazon Nova Sonic, and beside it the services of a cascade ([`stages`]): what they say, when, and
+//! what they refuse, for tests and for development without an account. **It is a simulator, and not
+//! Amazon's.**
 //!
 //! It stands in for the service on the real wire: TLS, HTTP/2, event-stream frames, signatures that
 //! are checked. Clients use the real AWS SDK and are told another endpoint, nothing else.

@@ -147,16 +147,17 @@ impl Converse {
             .max_tokens(i32::try_from(settings.tokens_max).unwrap_or(i32::MAX))
             .set_temperature(settings.temperature)
             .build();
-        client
+        let request = client
             .converse_stream()
             .model_id(&settings.model)
             .set_system(system.map(|system| vec![system]))
             .set_messages(Some(messages))
             .set_tool_config(tools)
-            .inference_config(inference)
-            .send()
-            .await
-            .map_err(|error| refused(SERVICE, &error))
+            .inference_config(inference);
+        match request.send().await {
+            Ok(opened) => Ok(opened),
+            Err(error) => Err(refused(&self.reach, SERVICE, &error).await),
+        }
     }
 }
 

@@ -114,7 +114,10 @@ impl Polly {
                 .sample_rate(settings.sample_rate_hz.to_string())
                 .text_type(TextType::Text)
                 .text(text);
-            request.send().await.map_err(|error| refused(SERVICE, &error))
+            match request.send().await {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(refused(&self.reach, SERVICE, &error).await),
+            }
         };
         let answer = timeout(first, asked).await.unwrap_or_else(|_| Err(slow(first)))?;
         let mut body = answer.audio_stream;

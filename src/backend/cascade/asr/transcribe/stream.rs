@@ -122,7 +122,7 @@ async fn open(
         Stability::Medium => PartialResultsStability::Medium,
         Stability::High => PartialResultsStability::High,
     };
-    client
+    let request = client
         .start_stream_transcription()
         .language_code(LanguageCode::from(settings.language.as_str()))
         .media_sample_rate_hertz(WIDEBAND_HZ as i32)
@@ -130,10 +130,11 @@ async fn open(
         .enable_partial_results_stabilization(true)
         .partial_results_stability(stability)
         .set_vocabulary_name(settings.vocabulary_name.clone())
-        .audio_stream(poll_fn(move |context| audio.poll_recv(context)).into())
-        .send()
-        .await
-        .map_err(|error| refused("Amazon Transcribe", &error))
+        .audio_stream(poll_fn(move |context| audio.poll_recv(context)).into());
+    match request.send().await {
+        Ok(opened) => Ok(opened),
+        Err(error) => Err(refused(reach, "Amazon Transcribe", &error).await),
+    }
 }
 
 fn is_oversized(result: &Transcribed) -> bool {

@@ -35,7 +35,10 @@ pub(super) async fn speak(
             .output_format(OutputFormat::Pcm)
             .sample_rate(settings.sample_rate_hz.to_string())
             .action_stream(stream::iter(actions.map(Ok::<_, ActionError>)).into());
-        request.send().await.map_err(|error| refused(SERVICE, &error))
+        match request.send().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(refused(&polly.reach, SERVICE, &error).await),
+        }
     };
     let opened = timeout(first, opening).await.unwrap_or_else(|_| Err(slow(first)))?;
     let mut events = opened.event_stream;
