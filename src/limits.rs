@@ -3,7 +3,11 @@
 //! A number that bounds memory, time or work belongs here; a number that tunes behaviour belongs in
 //! the configuration; a number that only one algorithm cares about stays beside it.
 
+mod mcp;
+
 use std::time::Duration;
+
+pub use self::mcp::*;
 
 // ==== Frames ====
 

@@ -4,7 +4,8 @@
 //! An agent declares [`ToolSpec`]s, checked once at start and kept in a [`Toolbox`] that all of its calls
 //! share. Each call has a [`Desk`]: a model's requests go in, and out come things to do, among them
 //! exactly one answer to each request. The desk is pure and told the time; [`runner`] runs on the server
-//! what the desk asks for, and [`webhook`] is what it mostly runs.
+//! what the desk asks for: posts to a [`webhook`], and calls of an [`mcp`] server, whose tools are listed at
+//! start and are declarations like any other from then on.
 //!
 //! ```text
 //! model --request--> Desk --Run--> Runner --ToolDone--.
@@ -15,6 +16,7 @@
 mod consent;
 pub mod desk;
 mod json;
+pub mod mcp;
 mod names;
 pub mod runner;
 pub mod spec;

@@ -83,6 +83,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metrics",
             "dsp",
             "call::event",
+            // Lists the tools of an agent's servers once, before its backend is built.
+            "tools",
             "limits",
         ],
     ),
@@ -143,8 +145,12 @@ const OWNERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("prometheus_client::", &["src/metrics"]),
+    ("rmcp::", &["src/tools/mcp"]),
     ("libloading::", &["src/backend/cascade/"]),
-    ("reqwest::", &["src/backend/cascade/", "src/tools/webhook", "client/peer/", "tests/"]),
+    (
+        "reqwest::",
+        &["src/backend/cascade/", "src/tools/webhook", "src/tools/mcp", "client/peer/", "tests/"],
+    ),
     ("std::env::var", &["src/config", "tests/", "client/peer/"]),
     ("env::var", &["src/config", "tests/", "client/peer/"]),
 ];

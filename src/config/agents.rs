@@ -28,6 +28,7 @@ use crate::call::settings::{
     EndpointSettings, EndpointStrategy, InterruptionPolicy, TurnAuthority,
 };
 use crate::tools::Toolbox;
+use crate::tools::mcp::McpSettings;
 use crate::yaml::{Errors, Fields, Place};
 
 pub use self::waiting::{ClipSource, ClipSources};
@@ -51,6 +52,8 @@ pub struct AgentProfile {
     pub backend: BackendConfig,
     /// What its model may call. Default nothing.
     pub tools: Arc<Toolbox>,
+    /// Servers whose tools it may call besides; they are listed at start. Default none.
+    pub tool_servers: Vec<McpSettings>,
     /// How it listens and takes turns.
     pub settings: AgentSettings,
     /// The turn's model, where the endpoint strategy is semantic: an ONNX file.
@@ -94,6 +97,7 @@ impl AgentProfile {
             language: "en-US".to_owned(),
             backend: BackendConfig::Local(LocalSettings::standard()),
             tools: Arc::default(),
+            tool_servers: Vec::new(),
             settings: AgentSettings::default(),
             turn_model: None,
             clips: ClipSources::default(),
@@ -250,7 +254,7 @@ pub(super) fn decode(
         profile.language = language;
     }
     profile.backend = backends::backend(&mut fields, folder, environment);
-    profile.tools = tools::tools(&mut fields, environment);
+    (profile.tools, profile.tool_servers) = tools::tools(&mut fields, environment);
     if matches!(profile.backend, BackendConfig::Local(_)) && !is_english(&profile.language) {
         let problem = format!(
             "the local backend hears and speaks English only, received `{}`; expected en or en-...",

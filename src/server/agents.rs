@@ -19,6 +19,7 @@ use crate::dsp::smart_turn::SmartTurn;
 use crate::limits::{BACKEND_CHECKS_MAX, TURN_JUDGES_MAX};
 use crate::metrics::{AgentMetrics, Metrics};
 use crate::peer::TurnJudge;
+use crate::tools::mcp;
 
 /// An agent and its backend, ready to be called.
 pub(super) struct LiveAgent {
@@ -77,11 +78,15 @@ pub(super) async fn check(
     if problems.iter().any(is_mistake) { Err(ServerError::Unfit(problems)) } else { Ok(problems) }
 }
 
-/// An agent's backend, and the agent with its clips loaded.
+/// An agent's backend, and the agent with its clips loaded and the tools of its servers listed.
 async fn backend_of(
     profile: &AgentProfile,
     accounts: &mut Accounts,
 ) -> Result<(AgentProfile, Arc<dyn Backend>), BackendError> {
+    let mut profile = profile.clone();
+    let gathered = mcp::gather(&profile.tools, &profile.tool_servers).await;
+    profile.tools =
+        gathered.map_err(|error| BackendError::Invalid { problem: error.to_string() })?;
     let tools = || Arc::clone(&profile.tools);
     let backend: Arc<dyn Backend> = match &profile.backend {
         BackendConfig::Local(settings) => {
@@ -105,7 +110,6 @@ async fn backend_of(
         }
     };
     profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
-    let mut profile = profile.clone();
     profile.settings.clips = clips::load(&profile)?;
     Ok((profile, backend))
 }

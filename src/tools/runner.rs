@@ -87,6 +87,14 @@ async fn execute(webhooks: &Webhooks, run: &ToolRun, deadline: Instant) -> Outco
                 Outcome::Failed(error.to_string())
             }
         },
+        Job::Mcp(tool) => match tool.call(run, deadline).await {
+            Ok(value) => Outcome::Result(value),
+            Err(error) => {
+                let problem = error.for_log();
+                tracing::warn!(call = run.call_id, tool = run.tool, problem, "a tool failed");
+                Outcome::Failed(error.to_string())
+            }
+        },
         Job::Builtin(Builtin::Echo) => Outcome::Result(run.arguments.clone()),
         Job::Builtin(Builtin::Fail) => {
             Outcome::Failed("this tool always fails, as it should".to_owned())

@@ -60,6 +60,9 @@ pub enum Executor {
 pub enum Job {
     /// Posts the use to a web server, whose answer is the result.
     Webhook(WebhookSettings),
+    /// Calls a tool of an MCP server.
+    #[cfg(feature = "shell")]
+    Mcp(super::mcp::McpTool),
     /// For trying things out.
     Builtin(Builtin),
 }

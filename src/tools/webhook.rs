@@ -77,12 +77,13 @@ impl WebhookError {
     }
 }
 
-/// Whether a use could be posted there: `http://` or `https://`, and a host.
+/// Whether a use could be posted there: `http://` or `https://`, and a host. `secret_key` is the setting that
+/// takes the secret which does not belong into an address.
 ///
 /// # Errors
 ///
 /// What was expected and what was received, without a password that stands in it.
-pub fn check_url(text: &str) -> Result<(), String> {
+pub fn check_url(text: &str, secret_key: &str) -> Result<(), String> {
     const EXPECTED: &str = "expected http://HOST/... or https://HOST/...";
     let Ok(url) = Url::parse(text) else {
         return Err(format!("{EXPECTED}, received something that is no address"));
@@ -92,7 +93,7 @@ pub fn check_url(text: &str) -> Result<(), String> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(format!(
-            "{EXPECTED} without a user's name, received one with it; use secret_env"
+            "{EXPECTED} without a user's name, received one with it; use {secret_key}"
         ));
     }
     Ok(())

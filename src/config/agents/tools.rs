@@ -1,5 +1,7 @@
 //! `tools`: the functions that an agent's model may call.
 
+mod mcp;
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use serde_json::{Map, Number, Value};
 
 use super::Environment;
 use crate::limits::{TOOL_TIMEOUT_MAX, TOOL_TIMEOUT_MIN, TOOLS_MAX};
+use crate::tools::mcp::McpSettings;
 use crate::tools::{
     Builtin, Confirm, Executor, Filler, Job, Secret, ToolError, ToolSpec, Toolbox, WebhookSettings,
     webhook,
@@ -19,18 +22,24 @@ const TIMEOUT_MS: RangeInclusive<u64> =
 /// A phrase list is checked with the tool; this only bounds what is read.
 const PHRASES_MAX: usize = 1_000;
 
-/// Decodes the list. What is wrong with it was reported; what is left of it is of no use then.
-pub(super) fn tools(fields: &mut Fields<'_, '_>, environment: &Environment) -> Arc<Toolbox> {
+/// Decodes the list: the agent's own tools, and the servers of others. What is wrong with it was reported;
+/// what is left of it is of no use then.
+pub(super) fn tools(
+    fields: &mut Fields<'_, '_>,
+    environment: &Environment,
+) -> (Arc<Toolbox>, Vec<McpSettings>) {
     let places = fields.list("tools", TOOLS_MAX);
     let errors = fields.errors();
-    let (mut kept, mut specs) = (Vec::new(), Vec::new());
+    let (mut kept, mut specs, mut servers) = (Vec::new(), Vec::new(), Vec::new());
     for place in places {
-        if let Some(spec) = tool(&place, errors, environment) {
+        if entry(place.node, "mcp").is_some() {
+            mcp::server(&place, errors, environment, &mut servers);
+        } else if let Some(spec) = tool(&place, errors, environment) {
             kept.push(place);
             specs.push(spec);
         }
     }
-    match Toolbox::new(specs) {
+    let toolbox = match Toolbox::new(specs) {
         Ok(toolbox) => Arc::new(toolbox),
         Err(mistakes) => {
             for mistake in &mistakes {
@@ -38,7 +47,8 @@ pub(super) fn tools(fields: &mut Fields<'_, '_>, environment: &Environment) -> A
             }
             Arc::default()
         }
-    }
+    };
+    (toolbox, servers)
 }
 
 /// `None` where something is missing or of the wrong kind, which was reported; the rest is for the toolbox
@@ -112,20 +122,23 @@ fn webhook_settings(
     let place = fields.required("webhook")?;
     let mut fields = place.fields(fields.errors(), &["url", "secret_env"])?;
     let url = fields.required_string("url");
-    if let Err(problem) = webhook::check_url(&url)
+    if let Err(problem) = webhook::check_url(&url, "secret_env")
         && fields.place("url").is_some()
     {
         fields.refuse("url", problem);
     }
-    let secret = fields.string("secret_env").and_then(|variable| {
-        let secret = environment.get(&variable).map(|secret| Secret::new(secret.to_owned()));
-        if secret.is_none() {
-            let problem = format!("the environment variable `{variable}` is not set");
-            fields.refuse("secret_env", problem);
-        }
-        secret
-    });
+    let secret = secret(&mut fields, "secret_env", environment);
     Some(WebhookSettings { url, secret })
+}
+
+/// What the environment variable holds that the key names.
+fn secret(fields: &mut Fields<'_, '_>, key: &str, environment: &Environment) -> Option<Secret> {
+    let variable = fields.string(key)?;
+    let secret = environment.get(&variable).map(|secret| Secret::new(secret.to_owned()));
+    if secret.is_none() {
+        fields.refuse(key, format!("the environment variable `{variable}` is not set"));
+    }
+    secret
 }
 
 fn builtin(fields: &mut Fields<'_, '_>) -> Option<Builtin> {

@@ -84,3 +84,13 @@ async fn a_backend_that_does_not_answer_keeps_nobody_waiting() {
     assert!(told.iter().all(|(name, _)| name != "a00"), "{told:?}");
     assert!(told[0].1.to_string().contains("not checked within 0.1 s"), "{}", told[0].1);
 }
+
+#[tokio::test]
+async fn an_agent_whose_tools_cannot_be_listed_is_named() {
+    let text =
+        "agents: {desk: {backend: echo, tools: [{mcp: 'http://127.0.0.1:1/mcp', name: crm}]}}";
+    let config = Config::parse(text, None, &Environment::of(&[])).expect("it is right as text");
+    let Err(error) = prepare(&config, &Metrics::new()).await else { panic!("nobody is there") };
+    let error = error.to_string();
+    assert!(error.contains("agent `desk`") && error.contains("MCP server `crm`"), "{error}");
+}

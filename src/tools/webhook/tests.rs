@@ -255,8 +255,8 @@ async fn nobody_listening_is_told_apart() {
 
 #[test]
 fn addresses_are_checked_without_repeating_a_password() {
-    assert_eq!(check_url("https://example.com/hook?x=1"), Ok(()));
-    assert_eq!(check_url("http://127.0.0.1:9"), Ok(()));
+    assert_eq!(check_url("https://example.com/hook?x=1", "secret_env"), Ok(()));
+    assert_eq!(check_url("http://127.0.0.1:9", "secret_env"), Ok(()));
     let rows = [
         ("example.com", "no address"),
         ("", "no address"),
@@ -265,7 +265,7 @@ fn addresses_are_checked_without_repeating_a_password() {
         ("https://u:hunter2@example.com", "use secret_env"),
     ];
     for (url, expected) in rows {
-        let problem = check_url(url).expect_err(url);
+        let problem = check_url(url, "secret_env").expect_err(url);
         assert!(problem.contains(expected) && !problem.contains("hunter2"), "{problem}");
     }
 }

@@ -6,7 +6,7 @@ use crate::config::Config;
 /// The tools of an agent whose list of them is this YAML.
 fn tools(list: &str) -> Result<Arc<Toolbox>, Vec<String>> {
     let text = format!("agents:\n  a:\n    backend: echo\n    tools: {list}\n");
-    let environment = Environment::of(&[("HOOK_SECRET", "s3cret")]);
+    let environment = Environment::of(&[("HOOK_SECRET", "s3cret"), ("CRM_TOKEN", "t0ken")]);
     let config = Config::parse(&text, None, &environment)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     Ok(config.agents["a"].tools.clone())
