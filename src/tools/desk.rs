@@ -42,6 +42,8 @@ pub struct Desk {
     answered: Answered,
     ask: Ask,
     acts: VecDeque<DeskAct>,
+    /// Tools that were called with arguments that do not fit, in the reply that the model is at.
+    misfits: Vec<usize>,
     tickets: u64,
     stats: DeskStats,
 }
@@ -56,6 +58,7 @@ impl Desk {
             answered: Answered::default(),
             ask: Ask::default(),
             acts: VecDeque::new(),
+            misfits: Vec::new(),
             tickets: 0,
             stats: DeskStats::default(),
         }
@@ -75,8 +78,15 @@ impl Desk {
         }
     }
 
-    /// A final transcript, or what the user typed: it may be the answer to a question.
+    /// The model begins another reply: what it did not get right in the last one counts no more.
+    pub fn reply_begins(&mut self) {
+        self.misfits.clear();
+    }
+
+    /// A final transcript, or what the user typed: it may be the answer to a question, and another reply
+    /// follows.
     pub fn user_said(&mut self, now: SessionTime, text: &str) {
+        self.reply_begins();
         self.ask.handle_utterance(now, text, &self.toolbox);
     }
 
@@ -169,13 +179,24 @@ impl Desk {
             self.stats.unknown += 1;
             return Err(self.no_such_tool(name));
         };
-        let arguments = self.toolbox.check_arguments(tool, arguments).map_err(|problem| {
-            self.stats.invalid += 1;
-            error(&problem)
-        })?;
+        let checked = self.toolbox.check_arguments(tool, arguments);
+        let arguments = checked.map_err(|problem| self.misfit(tool, &problem))?;
         self.ask.admit(now, tool, &arguments, &self.toolbox, &mut self.stats)?;
         self.execute(now, use_id, tool, arguments);
         Ok(())
+    }
+
+    /// What the model is answered whose arguments do not fit: once in a reply it is asked to put them right.
+    fn misfit(&mut self, tool: usize, problem: &str) -> String {
+        self.stats.invalid += 1;
+        let then = if self.misfits.contains(&tool) {
+            self.stats.unrepaired += 1;
+            "do not call it again: tell the user that it cannot be done now"
+        } else {
+            self.misfits.push(tool);
+            "call it once more with arguments that fit"
+        };
+        json!({ "error": clip(problem, TOOL_ERROR_CHARS_MAX), "then": then }).to_string()
     }
 
     fn execute(&mut self, now: SessionTime, use_id: &str, tool: usize, arguments: Value) {

@@ -78,6 +78,8 @@ pub struct DeskStats {
     pub unknown: u64,
     /// Answered: the arguments are wrong.
     pub invalid: u64,
+    /// Of these, those of a tool that was called wrongly before in the same reply.
+    pub unrepaired: u64,
     /// Answered: too many are pending.
     pub crowded: u64,
     /// Answered with the question that the user is to be asked.

@@ -116,8 +116,9 @@ fn what_cannot_be_run_is_answered_with_an_error_at_once() {
     let unknown = scene.request("a", "wether\n", "{}");
     let expected = r#"answer a {"error":"there is no tool `wether `; there are: weather, where, search, send, close_account"}"#;
     assert_eq!(unknown, [expected]);
-    let expected = r#"answer b {"error":"invalid arguments: \"city\" is a required property"}"#;
+    let expected = r#"answer b {"error":"invalid arguments: \"city\" is a required property","then":"call it once more with arguments that fit"}"#;
     assert_eq!(scene.request("b", "weather", "{}"), [expected]);
+    scene.desk.reply_begins();
     let cut = scene.request("c", "weather", r#"{"city": "#);
     assert!(
         cut[0].starts_with(r#"answer c {"error":"invalid arguments: expected JSON"#),
@@ -129,6 +130,26 @@ fn what_cannot_be_run_is_answered_with_an_error_at_once() {
     assert!(shown(&act).ends_with("there are: none\"}"), "{act:?}");
     let stats = DeskStats { requests: 3, unknown: 1, invalid: 2, ..DeskStats::default() };
     assert_eq!(*scene.desk.stats(), stats);
+}
+
+#[test]
+fn a_model_may_repair_its_arguments_once_in_a_reply() {
+    const AGAIN: &str = "call it once more";
+    const NEVER: &str = "do not call it again";
+    let mut scene = Scene::new();
+    let told =
+        |scene: &mut Scene, use_id: &str, name: &str| scene.request(use_id, name, "[]").remove(0);
+    assert!(told(&mut scene, "a", "weather").contains(AGAIN));
+    assert!(told(&mut scene, "b", "send").contains(AGAIN), "another tool has a try of its own");
+    assert!(told(&mut scene, "c", "weather").contains(NEVER));
+    assert!(told(&mut scene, "d", "weather").contains(NEVER));
+    // What fits is done all the same.
+    assert_eq!(scene.request("e", "weather", r#"{"city":"Paris"}"#).len(), 1);
+    scene.desk.user_said(scene.now, "and in Rome?");
+    assert!(told(&mut scene, "f", "weather").contains(AGAIN), "that was another reply");
+    scene.desk.reply_begins();
+    assert!(told(&mut scene, "g", "weather").contains(AGAIN), "and so was that");
+    assert_eq!((scene.desk.stats().invalid, scene.desk.stats().unrepaired), (6, 2));
 }
 
 #[test]

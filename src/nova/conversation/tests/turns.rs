@@ -252,7 +252,7 @@ fn tools_run_while_the_conversation_goes_on_and_are_answered_once() {
         -> UserTurnEnded { turn: TurnId(1) }
         -> UserTranscript { turn: TurnId(1), text: "status of order 17", is_final: true }
         run order.status {"id":"17"}
-        1 <- contentStart(TOOL) toolResult({"error":"invalid arguments: id: value is not of type \"string\""}) contentEnd
+        1 <- contentStart(TOOL) toolResult({"error":"invalid arguments: id: value is not of type \"string\"","then":"call it once more with arguments that fit"}) contentEnd
         1 <- contentStart(TOOL) toolResult({"error":"there is no tool `nothing`; there are: order.status, wait"}) contentEnd
         -> ReplyFinished { generation: Generation(1) }
         1 <- contentStart(TOOL) toolResult({"status":"shipped"}) contentEnd
