@@ -8,11 +8,13 @@
 
 mod calls;
 mod event;
+mod strict;
 
 use serde_json::{Value, json};
 
 pub use self::calls::{CallFault, RefusedCall, ToolCalls};
 pub use self::event::{CallFragment, ChatEvent, ChatUsage, Chunk, Finish, read_error, read_event};
+pub use self::strict::can_be_strict;
 use super::context::{Prompt, ToolCall, Turn};
 
 /// How a model is asked.
@@ -27,6 +29,9 @@ pub struct ChatSettings {
     /// The server is asked to say what the answer used. Servers that refuse what they do not know may
     /// refuse that. Default yes.
     pub include_usage: bool,
+    /// The server is asked to let the model write only what a tool's schema holds valid, for tools with a
+    /// schema of which that [can be asked](can_be_strict). Many servers refuse the question. Default no.
+    pub strict_tools: bool,
 }
 
 impl Default for ChatSettings {
@@ -36,6 +41,7 @@ impl Default for ChatSettings {
             tokens_field: TokensField::MaxTokens,
             temperature: None,
             include_usage: true,
+            strict_tools: false,
         }
     }
 }
@@ -59,9 +65,8 @@ pub struct ToolDeclaration {
     pub description: String,
     /// The JSON Schema of its arguments, an object.
     pub schema: Value,
-    /// The server is asked to let the model write only what the schema holds valid, which needs a schema
-    /// that names all properties as required and permits no others.
-    pub strict: bool,
+    /// Whether its schema is such that a server can force the model to keep to it: [`can_be_strict`].
+    pub can_be_strict: bool,
 }
 
 /// The body of the request for the next answer, streamed.
@@ -85,7 +90,7 @@ pub fn request(
         body["stream_options"] = json!({ "include_usage": true });
     }
     if !tools.is_empty() {
-        body["tools"] = tools.iter().map(declaration).collect();
+        body["tools"] = tools.iter().map(|tool| declaration(tool, settings.strict_tools)).collect();
     }
     body
 }
@@ -122,12 +127,12 @@ fn called(call: &ToolCall) -> Value {
     json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } })
 }
 
-fn declaration(tool: &ToolDeclaration) -> Value {
+fn declaration(tool: &ToolDeclaration, is_strict: bool) -> Value {
     let mut function = json!({
         "name": tool.name, "description": tool.description, "parameters": tool.schema,
     });
     // Left out where it is not asked for: not every server knows it.
-    if tool.strict {
+    if is_strict && tool.can_be_strict {
         function["strict"] = json!(true);
     }
     json!({ "type": "function", "function": function })

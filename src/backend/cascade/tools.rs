@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::backend::BackendError;
-use crate::cascade::chat::{RefusedCall, ToolDeclaration};
+use crate::cascade::chat::{RefusedCall, ToolDeclaration, can_be_strict};
 use crate::cascade::context::ToolCall;
 use crate::time::SessionTime;
 use crate::tools::runner::{RunHandle, Runner};
@@ -31,8 +31,7 @@ impl Tools {
             name: names.wire(index).to_owned(),
             description: spec.description.clone(),
             schema: spec.parameters.clone(),
-            // What a server can force depends on the schema; whether it is kept is checked here.
-            strict: false,
+            can_be_strict: can_be_strict(&spec.parameters),
         };
         let declarations = toolbox.specs().enumerate().map(declare).collect();
         let runner =

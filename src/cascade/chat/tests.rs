@@ -272,17 +272,18 @@ fn a_request_is_what_servers_expect() {
             Turn::User("more".to_owned()),
         ],
     };
-    let tool = |name: &str, strict| ToolDeclaration {
+    let tool = |name: &str, can_be_strict| ToolDeclaration {
         name: name.to_owned(),
         description: "Looks.".to_owned(),
         schema: json!({ "type": "object" }),
-        strict,
+        can_be_strict,
     };
     let settings = ChatSettings {
         tokens_max: 7,
         tokens_field: TokensField::MaxCompletionTokens,
         temperature: Some(0.7),
         include_usage: true,
+        strict_tools: true,
     };
     let function = json!({
         "name": "look", "description": "Looks.", "parameters": { "type": "object" },
@@ -315,6 +316,8 @@ fn a_request_is_what_servers_expect() {
     let spoken = Turn::Assistant { text: "Let me look.".to_owned(), calls: vec![call] };
     let prompt = Prompt { system: String::new(), messages: vec![spoken] };
     let settings = ChatSettings { include_usage: false, ..ChatSettings::default() };
+    let body = request(&prompt, "small", &settings, &tools);
+    assert_eq!(body["tools"][1]["function"].get("strict"), None, "it was not asked for");
     let body = request(&prompt, "small", &settings, &[]);
     assert_eq!(body["messages"][0]["content"], "Let me look.");
     let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();

@@ -34,6 +34,10 @@ pub struct LlmSettings {
     pub api_key: Option<String>,
     /// Tokens of one reply, 1 to 4 096, default 300: some two minutes of speech.
     pub tokens_max: u32,
+    /// The server is asked to force the model to keep to the schemas of tools, where they
+    /// [can be](crate::cascade::chat::can_be_strict). Many servers refuse the question. Default no: what a model
+    /// asks for is checked in any case.
+    pub strict_tools: bool,
     /// To connect, 0.1 to 120 s, default 3 s.
     pub connect_timeout: Duration,
     /// From the request to the first text, 0.1 to 120 s, default 20 s: a model may have to load.
@@ -50,6 +54,7 @@ impl LlmSettings {
             model,
             api_key,
             tokens_max: 300,
+            strict_tools: false,
             connect_timeout: Duration::from_secs(3),
             first_token_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(10),
@@ -141,7 +146,12 @@ impl Model {
     ) -> Asking {
         let tokens_max = self.settings.tokens_max;
         // What was used is not told on, so that no server has to know the question.
-        let settings = ChatSettings { tokens_max, include_usage: false, ..ChatSettings::default() };
+        let settings = ChatSettings {
+            tokens_max,
+            include_usage: false,
+            strict_tools: self.settings.strict_tools,
+            ..ChatSettings::default()
+        };
         let body = request(&context.prompt(), &self.settings.model, &settings, tools);
         let mut request = self.client.post(self.endpoint.clone()).json(&body);
         if let Some(key) = &self.settings.api_key {

@@ -12,11 +12,12 @@ use crate::yaml::Fields;
 /// Each kind, and the keys that it has.
 const KINDS: [ProviderKind<Kind>; 2] =
     [("chat", Kind::Chat, &[&OF_CHAT]), ("converse", Kind::Converse, &[&aws::REACH, &OF_CONVERSE])];
-const OF_CHAT: [&str; 7] = [
+const OF_CHAT: [&str; 8] = [
     "url",
     "model",
     "api_key_env",
     "tokens_max",
+    "strict_tools",
     "connect_timeout_ms",
     "first_token_timeout_ms",
     "stall_timeout_ms",
@@ -52,6 +53,7 @@ fn of_chat(fields: &mut Fields<'_, '_>, environment: &Environment) -> LlmSetting
     let (url, model) = (fields.required_string("url"), fields.required_string("model"));
     let mut settings = LlmSettings::new(url, model, key(fields, environment));
     settings.tokens_max = fields.u32_in("tokens_max", 1..=4_096, settings.tokens_max);
+    settings.strict_tools = fields.bool("strict_tools", settings.strict_tools);
     patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
     patience(fields, "first_token_timeout_ms", &mut settings.first_token_timeout);
     patience(fields, "stall_timeout_ms", &mut settings.stall_timeout);

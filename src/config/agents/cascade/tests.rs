@@ -50,7 +50,7 @@ fn every_key_is_read() {
         "{pace: 1.5, prepared: [One moment.], answers: [{when: [where are you], say: Here.}], \
          asr: {kind: transcription, url: 'http://asr/v1', model: large, language: de, \
                vocabulary: [Antiphon], api_key_env: KEY, connect_timeout_ms: 100, answer_timeout_ms: 200}, \
-         llm: {url: 'http://llm/v1', model: small, api_key_env: KEY, tokens_max: 7, \
+         llm: {url: 'http://llm/v1', model: small, api_key_env: KEY, tokens_max: 7, strict_tools: true, \
                connect_timeout_ms: 100, first_token_timeout_ms: 200, stall_timeout_ms: 300}, \
          tts: {kind: speech, url: 'http://tts/v1', path: audio/speech/stream, model: csm, voice: nova, \
                format: wav, api_key_env: KEY, sample_rate_hz: 16000, requests_max: 1, \
@@ -64,7 +64,7 @@ fn every_key_is_read() {
     asr.vocabulary = vec!["Antiphon".to_owned()];
     (asr.connect_timeout, asr.answer_timeout) = (short, longer);
     let mut llm = LlmSettings::new("http://llm/v1".to_owned(), "small".to_owned(), key());
-    llm.tokens_max = 7;
+    (llm.tokens_max, llm.strict_tools) = (7, true);
     (llm.connect_timeout, llm.first_token_timeout, llm.stall_timeout) = (short, longer, long);
     let mut tts = SpeechSettings::new("http://tts/v1".to_owned(), key());
     (tts.path, tts.model) = ("audio/speech/stream".to_owned(), "csm".to_owned());
