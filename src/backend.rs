@@ -16,6 +16,7 @@ pub(crate) mod wav;
 use std::future::{Future, ready};
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -96,6 +97,8 @@ pub struct CallContext {
     pub greeting: Option<String>,
     /// BCP 47 tag of the conversation's language.
     pub language: String,
+    /// How long the call waits for a reply's first sound before it gives the reply up.
+    pub reply_timeout: Duration,
 }
 
 /// The call's ends of a conversation with a backend.

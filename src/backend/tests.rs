@@ -26,6 +26,7 @@ pub(super) fn context() -> CallContext {
         persona: String::new(),
         greeting: None,
         language: "en".to_owned(),
+        reply_timeout: Duration::from_secs(10),
     }
 }
 

@@ -331,6 +331,7 @@ fn context(call: &str, profile: &AgentProfile) -> CallContext {
         persona: profile.persona.clone(),
         greeting: profile.greeting.clone(),
         language: profile.language.clone(),
+        reply_timeout: profile.settings.call.reply_timeout,
     }
 }
 

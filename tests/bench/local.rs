@@ -37,6 +37,7 @@ async fn main() {
         persona: String::new(),
         greeting: None,
         language: "en".to_owned(),
+        reply_timeout: Duration::from_secs(10),
     };
     let mut session = local.open(context).expect("there is room");
     println!("{:30} {:>14} {:>14}  understood", "said", "transcript ms", "first audio ms");

@@ -207,5 +207,6 @@ pub fn context(call_id: &str, greeting: Option<&str>) -> CallContext {
         persona: String::new(),
         greeting: greeting.map(str::to_owned),
         language: "en".to_owned(),
+        reply_timeout: Duration::from_secs(10),
     }
 }

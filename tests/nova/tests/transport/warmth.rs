@@ -19,6 +19,7 @@ fn context() -> CallContext {
         persona: "You count.".to_owned(),
         greeting: None,
         language: "en".to_owned(),
+        reply_timeout: Duration::from_secs(10),
     }
 }
 
