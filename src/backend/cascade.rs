@@ -32,7 +32,8 @@ use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 
 pub use self::settings::{
-    AsrSettings, BrainSettings, CascadeSettings, ModelSettings, PocketSphinxSettings, TtsSettings,
+    AsrSettings, BrainSettings, CascadeSettings, ContextSettings, MemorySettings, ModelSettings,
+    Overflow, PocketSphinxSettings, Reminder, TtsSettings, Window,
 };
 pub use self::stage::Ranked;
 
@@ -64,6 +65,7 @@ pub struct Cascade {
     tts: Arc<Stage<TtsStage>>,
     time_zone: TimeZone,
     pace: f32,
+    memory: MemorySettings,
     larder: Arc<Larder>,
     answers: Arc<[CommonAnswer]>,
     /// While what is said often is spoken ahead.
@@ -78,12 +80,14 @@ impl Cascade {
         settings: CascadeSettings,
         tools: Arc<Toolbox>,
     ) -> Result<Self, BackendError> {
-        let CascadeSettings { asr, brain, tts, pace, prepared, answers } = settings;
+        let CascadeSettings { asr, brain, tts, pace, memory, prepared, answers } = settings;
         let invalid = |problem: String| BackendError::Invalid { problem };
         if !PACE_RANGE.contains(&pace) {
             let (low, high) = (PACE_RANGE.start(), PACE_RANGE.end());
             return Err(invalid(format!("pace: expected {low} to {high}, received {pace}")));
         }
+        memory.check().map_err(|problem| invalid(format!("context: {problem}")))?;
+        memory.check().map_err(|problem| invalid(format!("context: {problem}")))?;
         let (model, time_zone) = match brain {
             BrainSettings::Dialogue { time_zone: None } => (None, TimeZone::system()),
             BrainSettings::Dialogue { time_zone: Some(name) } => {
@@ -111,6 +115,7 @@ impl Cascade {
             tts,
             time_zone,
             pace,
+            memory,
             larder,
             answers: answers.into(),
             _preparing: preparing,
@@ -143,7 +148,7 @@ impl Backend for Cascade {
         let (session, channels) = channels();
         let brain = match &self.model {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
-            Some(model) => Brain::model(Arc::clone(model), &self.tools, call),
+            Some(model) => Brain::model(Arc::clone(model), &self.tools, &self.memory, call),
         };
         let talk = Talk::new(asr::open(&self.asr), tts::open(&self.tts), brain, self.voice());
         tokio::spawn(session::run(talk, channels));

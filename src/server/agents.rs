@@ -94,7 +94,7 @@ async fn backend_of(
         }
         BackendConfig::Cascade(settings) => {
             let mut settings = (**settings).clone();
-            settings.prepared.extend(said_by(profile));
+            settings.prepared.extend(said_by(&profile));
             Arc::new(Cascade::new("cascade", settings, tools())?)
         }
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),

@@ -12,7 +12,10 @@ use super::tts::{
     CartesiaSettings, DeepgramVoiceSettings, ElevenLabsSettings, MoshiVoiceSettings, PollySettings,
     SpeechSettings, Voice,
 };
+use crate::cascade::context::{Context, ContextError};
 use crate::cascade::intent::CommonAnswer;
+
+pub use crate::cascade::context::{ContextSettings, Overflow, Reminder, Window};
 
 /// A cascade: for each stage its providers, in the order in which they are asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +25,8 @@ pub struct CascadeSettings {
     pub tts: Vec<Ranked<TtsSettings>>,
     /// How fast it speaks, relative to the voice's own pace: [`PACE_RANGE`](super::PACE_RANGE), default 1.0.
     pub pace: f32,
+    /// What a language model is told of the conversation.
+    pub memory: MemorySettings,
     /// Texts that are said again and again, beside the greeting, prompts and fillers: synthesised at start
     /// and kept. At most [`PREPARED_TEXTS_MAX`](crate::limits::PREPARED_TEXTS_MAX).
     pub prepared: Vec<String>,
@@ -33,7 +38,8 @@ impl CascadeSettings {
     /// One provider of each stage, and the defaults for the rest.
     pub fn new(asr: AsrSettings, brain: BrainSettings, tts: TtsSettings) -> Self {
         let (asr, tts) = (vec![asr.into()], vec![tts.into()]);
-        Self { asr, brain, tts, pace: 1.0, prepared: Vec::new(), answers: Vec::new() }
+        let (memory, prepared, answers) = Default::default();
+        Self { asr, brain, tts, pace: 1.0, memory, prepared, answers }
     }
 }
 
@@ -149,6 +155,35 @@ pub enum ModelSettings {
     Chat(LlmSettings),
     /// A model on Amazon Bedrock.
     Converse(Box<ConverseSettings>),
+}
+
+/// What a language model is told of a conversation, besides who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemorySettings {
+    /// How much of it, and what becomes of the rest.
+    pub context: ContextSettings,
+    /// Told in every request, such as opening hours: at most
+    /// [`CONTEXT_FACTS_MAX`](crate::limits::CONTEXT_FACTS_MAX), each of 1 to
+    /// [`CONTEXT_FACT_CHARS_MAX`](crate::limits::CONTEXT_FACT_CHARS_MAX) characters. Default none.
+    pub facts: Vec<String>,
+}
+
+impl MemorySettings {
+    /// Whether all facts can be pinned.
+    pub(super) fn check(&self) -> Result<(), ContextError> {
+        let mut context = Context::new(String::new(), self.context.clone());
+        self.facts.iter().try_for_each(|fact| context.pin(fact))
+    }
+
+    /// The context of a call that begins.
+    pub(super) fn open(&self, system: String) -> Context {
+        let mut context = Context::new(system, self.context.clone());
+        for fact in &self.facts {
+            // One that cannot be pinned was refused at start.
+            let _ = context.pin(fact);
+        }
+        context
+    }
 }
 
 /// What speaks.

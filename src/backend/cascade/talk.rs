@@ -6,6 +6,7 @@ mod answering;
 mod brain;
 mod calls;
 mod reply;
+mod summing;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -183,6 +184,7 @@ impl Talk {
                 self.reply.take_if(|reply| reply.generation == generation);
                 self.withdraw(generation);
                 self.was_heard(generation, heard);
+                self.summarise();
                 Ok(())
             }
             BackendCommand::Played { generation, heard } => {
@@ -280,6 +282,7 @@ impl Talk {
     }
 
     fn handle_model(&mut self, now: SessionTime, report: ModelReport) {
+        let Some(report) = self.take_summary(report) else { return };
         match report {
             ModelReport::Text { generation, text } => {
                 if let Some(reply) = self.reply_of(generation) {
@@ -376,6 +379,7 @@ impl Talk {
 
     /// Said to the call when its reply has nothing left.
     fn end(&mut self, reply: Reply) -> BackendEvent {
+        self.summarise();
         let generation = reply.generation;
         match reply.ending {
             Ending::Finished => BackendEvent::ReplyFinished { generation },

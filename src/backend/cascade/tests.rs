@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::llm::model::tests::{Act, answer, event, serve, stream};
+use super::llm::model::tests::{Act, answer, event, serve, serve_by, stream};
 use super::tts::flite::Flite;
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};
@@ -26,6 +26,7 @@ use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId
 use crate::limits::{RECOGNISER_QUEUE_MAX, WIDEBAND_FRAME, WIDEBAND_HZ};
 use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
 
+mod memory;
 mod tools;
 
 /// One backend for all tests: its models take half a second to load.
@@ -305,10 +306,6 @@ async fn with_tools(
 ) -> (Cascade, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
-    let settings = LlmSettings::new(url, "small".to_owned(), None);
-    let models = vec![ModelSettings::Chat(settings).into()];
-    let stage = Stage::new("llm", models, LlmStage::load).expect("the settings are right");
-    let model = Some(Arc::new(stage));
     let server = tokio::spawn(async move {
         let mut requests = Vec::new();
         for acts in answers {
@@ -317,17 +314,29 @@ async fn with_tools(
         requests
     });
     let tools = Toolbox::new(tools).expect("lawful tools");
-    let tools = Tools::new(Arc::new(tools)).expect("they can be executed");
+    (with_model_at(url, tools, MemorySettings::default()), server)
+}
+
+/// The shared engines with a model that is served here.
+fn with_model_at(url: String, tools: Toolbox, memory: MemorySettings) -> Cascade {
+    let model = ModelSettings::Chat(LlmSettings::new(url, "small".to_owned(), None));
+    let stage = Stage::new("llm", vec![model.into()], LlmStage::load);
     let (asr, tts) = (Arc::clone(&local().asr), Arc::clone(&local().tts));
     let said = ["The answer is always the same.".to_owned()];
-    let larder = Arc::new(Larder::new(Arc::clone(&tts), &said));
     let when = vec!["what is always the same".to_owned()];
-    let answers = vec![CommonAnswer { when, say: said[0].clone() }].into();
-    let (name, time_zone, pace) = ("cascade", TimeZone::UTC, 1.0);
-    let _preparing = None;
-    let cascade =
-        Cascade { name, asr, model, tools, tts, time_zone, pace, larder, answers, _preparing };
-    (cascade, server)
+    Cascade {
+        name: "cascade",
+        asr,
+        model: Some(Arc::new(stage.expect("the settings are right"))),
+        tools: Tools::new(Arc::new(tools)).expect("they can be executed"),
+        larder: Arc::new(Larder::new(Arc::clone(&tts), &said)),
+        tts,
+        time_zone: TimeZone::UTC,
+        pace: 1.0,
+        memory,
+        answers: vec![CommonAnswer { when, say: said[0].clone() }].into(),
+        _preparing: None,
+    }
 }
 
 async fn type_in(session: &BackendSession, n: u32, text: &str) {

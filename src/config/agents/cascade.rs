@@ -2,6 +2,7 @@
 
 mod asr;
 mod aws;
+mod context;
 mod llm;
 mod providers;
 mod tts;
@@ -29,7 +30,7 @@ pub(super) fn decode(
     folder: Option<&Path>,
     environment: &Environment,
 ) -> Option<CascadeSettings> {
-    let known = ["asr", "llm", "tts", "pace", "time_zone", "prepared", "answers"];
+    let known = ["asr", "llm", "tts", "pace", "time_zone", "prepared", "answers", "context"];
     let mut fields = fields.fields("cascade", &known)?;
     let asr = asr::decode(&mut fields, folder, environment);
     let time_zone = fields.string("time_zone");
@@ -40,9 +41,10 @@ pub(super) fn decode(
     };
     let tts = tts::decode(&mut fields, folder, environment);
     let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
+    let memory = context::memory(&mut fields);
     let prepared = phrases(&mut fields, "prepared", PREPARED_TEXTS_MAX, PREPARED_CHARS_MAX);
     let answers = answers(&mut fields);
-    Some(CascadeSettings { asr, brain, tts, pace, prepared, answers })
+    Some(CascadeSettings { asr, brain, tts, pace, memory, prepared, answers })
 }
 
 /// Questions that always have the same answer.

@@ -1,20 +1,23 @@
 //! Who answers: the small dialogue or a language model.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use super::reply::Source;
+use super::summing::Summing;
 use crate::backend::CallContext;
 use crate::backend::cascade::dialogue::Dialogue;
-use crate::backend::cascade::llm::{self, LlmStage, ModelReport, chain};
+use crate::backend::cascade::llm::{self, Asking, LlmStage, ModelReport, chain};
+use crate::backend::cascade::settings::MemorySettings;
 use crate::backend::cascade::stage::Stage;
 use crate::backend::cascade::tools::{Hands, Tools};
 use crate::call::event::Generation;
-use crate::cascade::context::{Context, ContextSettings};
-use crate::tools::ToolDone;
+use crate::cascade::context::Context;
 use crate::tools::runner::Runner;
+use crate::tools::{TOOL_PATIENCE, ToolDone};
 
 /// Who answers.
 pub(in crate::backend) enum Brain {
@@ -27,7 +30,12 @@ pub(in crate::backend) enum Brain {
 /// A language model, what it knows of the call, and its tools.
 pub(in crate::backend) struct ModelBrain {
     model: Arc<Stage<LlmStage>>,
+    call_id: String,
     pub(super) context: Context,
+    /// The summary that the model is writing of the oldest turns.
+    pub(super) summing: Option<Summing>,
+    /// So long a reply waits that has nothing but tools to wait for: less than the call waits for it.
+    pub(super) patience: Duration,
     pub(super) greeting: Option<String>,
     reports: mpsc::Sender<ModelReport>,
     pub(super) hands: Hands,
@@ -37,8 +45,15 @@ impl ModelBrain {
     /// Has the model write what follows in `context`, for this work.
     pub(super) fn ask(&self, work: Generation, context: &Context) -> Source {
         let reports = self.reports.clone();
+        tracing::debug!(call = self.call_id, work = work.0, told = %context.outline(), "asks the model");
         let _asking = chain::ask(&self.model, work, context, self.hands.declarations(), reports);
         Source::Writing { _asking, text: Box::default(), chars: 0 }
+    }
+
+    /// Has the model write something that is not a reply, without tools.
+    pub(super) fn ask_aside(&self, work: Generation, context: &Context) -> Asking {
+        tracing::debug!(call = self.call_id, work = work.0, told = %context.outline(), "asks aside");
+        chain::ask(&self.model, work, context, &Arc::default(), self.reports.clone())
     }
 }
 
@@ -55,13 +70,21 @@ impl Brain {
     pub(in crate::backend) fn model(
         model: Arc<Stage<LlmStage>>,
         tools: &Tools,
+        memory: &MemorySettings,
         call: CallContext,
     ) -> BrainParts {
         let (reports, reported) = llm::reports();
         let (hands, done) = tools.open(&call.call_id);
-        let context = Context::new(call.persona, ContextSettings::default());
-        let greeting = call.greeting;
-        let brain = ModelBrain { model, context, greeting, reports, hands };
+        let brain = ModelBrain {
+            model,
+            context: memory.open(call.persona),
+            call_id: call.call_id,
+            summing: None,
+            patience: TOOL_PATIENCE.min(call.reply_timeout / 2),
+            greeting: call.greeting,
+            reports,
+            hands,
+        };
         BrainParts { brain: Self::Model(Box::new(brain)), reported, done }
     }
 }

@@ -6,7 +6,8 @@ use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
 use crate::backend::cascade::{
-    AsrSettings, BrainSettings, CascadeSettings, ModelSettings, PocketSphinxSettings, TtsSettings,
+    AsrSettings, BrainSettings, CascadeSettings, MemorySettings, ModelSettings,
+    PocketSphinxSettings, TtsSettings,
 };
 use crate::cascade::failover::{Hedge, ProviderSettings};
 use crate::cascade::intent::CommonAnswer;
@@ -38,6 +39,7 @@ fn a_cascade_of_nothing_is_what_is_on_this_machine() {
         brain: BrainSettings::Dialogue { time_zone: None },
         tts: vec![TtsSettings::Flite(Voice::Slt).into()],
         pace: 1.0,
+        memory: MemorySettings::default(),
         prepared: Vec::new(),
         answers: Vec::new(),
     };
@@ -77,6 +79,7 @@ fn every_key_is_read() {
         brain: BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
         tts: vec![TtsSettings::Speech(Box::new(tts)).into()],
         pace: 1.5,
+        memory: MemorySettings::default(),
         prepared: vec!["One moment.".to_owned()],
         answers: vec![CommonAnswer {
             when: vec!["where are you".to_owned()],

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use antiphon::agent::BackendInput;
 use antiphon::backend::cascade::asr::TranscriptionSettings;
 use antiphon::backend::cascade::llm::LlmSettings;
-use antiphon::backend::cascade::tts::SpeechSettings;
+use antiphon::backend::cascade::tts::{SpeechSettings, Voice};
 use antiphon::backend::cascade::{
     AsrSettings, BrainSettings, Cascade, CascadeSettings, ModelSettings, Ranked, TtsSettings,
 };
@@ -51,14 +51,11 @@ pub(crate) fn cascade(urls: &[String]) -> Arc<Cascade> {
         Ranked::from(TtsSettings::Speech(Box::new(SpeechSettings::new(url.clone(), None))))
     };
     let llm = LlmSettings::new(url.clone(), "scripted".to_owned(), None);
-    let settings = CascadeSettings {
-        asr: vec![AsrSettings::Transcription(TranscriptionSettings::new(url.clone(), None)).into()],
-        brain: BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
-        tts: urls.iter().map(voice).collect(),
-        pace: 1.0,
-        prepared: Vec::new(),
-        answers: Vec::new(),
-    };
+    let asr = AsrSettings::Transcription(TranscriptionSettings::new(url, None));
+    let brain = BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]);
+    let flite = TtsSettings::Flite(Voice::Slt);
+    let tts = urls.iter().map(voice).collect();
+    let settings = CascadeSettings { tts, ..CascadeSettings::new(asr, brain, flite) };
     Arc::new(Cascade::new("cascade", settings, Arc::default()).expect("the settings are right"))
 }
 
@@ -68,6 +65,7 @@ pub(crate) fn context() -> CallContext {
         persona: String::new(),
         greeting: None,
         language: "en".to_owned(),
+        reply_timeout: Duration::from_secs(10),
     }
 }
 

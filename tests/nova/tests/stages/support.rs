@@ -10,7 +10,7 @@ use antiphon::backend::cascade::asr::TranscribeSettings;
 use antiphon::backend::cascade::llm::ConverseSettings;
 use antiphon::backend::cascade::tts::PollySettings;
 use antiphon::backend::cascade::{
-    AsrSettings, BrainSettings, Cascade, CascadeSettings, TtsSettings,
+    AsrSettings, BrainSettings, Cascade, CascadeSettings, ModelSettings, TtsSettings,
 };
 use antiphon::backend::{Backend, BackendOutput, BackendSession, CallContext};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
@@ -72,12 +72,10 @@ impl Bench {
         let mut llm = ConverseSettings::new("anthropic.claude-test-v1:0".to_owned());
         llm.aws = aws.clone();
         (llm.first_token_timeout, llm.stall_timeout) = (SHORT, SHORT);
-        let settings = CascadeSettings {
-            asr: AsrSettings::Transcribe(Box::new(asr)),
-            brain: BrainSettings::Converse(Box::new(llm)),
-            tts: TtsSettings::Polly(Box::new(PollySettings { aws, ..polly })),
-            pace: 1.0,
-        };
+        let asr = AsrSettings::Transcribe(Box::new(asr));
+        let brain = BrainSettings::Llm(vec![ModelSettings::Converse(Box::new(llm)).into()]);
+        let tts = TtsSettings::Polly(Box::new(PollySettings { aws, ..polly }));
+        let settings = CascadeSettings::new(asr, brain, tts);
         let echo = Executor::Server(Job::Builtin(Builtin::Echo));
         let mut echo = ToolSpec::new("echo", "Says it again.", echo);
         echo.parameters["properties"]["text"]["type"] = "string".into();

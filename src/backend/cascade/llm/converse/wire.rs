@@ -56,15 +56,13 @@ fn block(block: Block) -> Result<sdk::ContentBlock, BuildError> {
 }
 
 fn tool(tool: &ToolDeclaration) -> Result<sdk::Tool, BuildError> {
-    let ToolDeclaration { name, description, schema, strict } = tool;
+    let ToolDeclaration { name, description, schema, can_be_strict: _ } = tool;
     let schema = sdk::ToolInputSchema::Json(document(schema.clone()));
     let specification = sdk::ToolSpecification::builder()
         .name(name)
         // An empty one is refused.
         .set_description(Some(description.clone()).filter(|text| !text.is_empty()))
-        .input_schema(schema)
-        // Left out where it is not asked for: not every model knows it.
-        .set_strict(strict.then_some(true));
+        .input_schema(schema);
     specification.build().map(sdk::Tool::ToolSpec)
 }
 

@@ -67,9 +67,17 @@ async fn read_request(socket: &mut TcpStream) -> String {
 
 /// Serves one request and returns its text once the client has hung up or everything was sent.
 pub(in crate::backend::cascade) async fn serve(listener: &TcpListener, acts: Vec<Act>) -> String {
+    serve_by(listener, |_| acts).await
+}
+
+/// The same, where what is done depends on the request.
+pub(in crate::backend::cascade) async fn serve_by(
+    listener: &TcpListener,
+    acts: impl FnOnce(&str) -> Vec<Act>,
+) -> String {
     let (mut socket, _) = listener.accept().await.expect("the client connects");
     let request = read_request(&mut socket).await;
-    for act in acts {
+    for act in acts(&request) {
         let bytes = match act {
             Act::Raw(text) => text.into_bytes(),
             Act::Chunk(text) => format!("{:x}\r\n{text}\r\n", text.len()).into_bytes(),
