@@ -391,6 +391,9 @@ pub const CONTEXT_SUMMARY_CHARS_MAX: usize = 4_000;
 /// Tools that one answer of a language model may call: as many as may wait for a result. Further ones are
 /// refused by name, and of more than twice as many nothing is said.
 pub const MODEL_CALLS_MAX: usize = TOOL_USES_PENDING_MAX;
+/// How often in one reply a language model may call tools, several at once counted as one. The next calls are
+/// answered with an error that says to answer the user; if that is of no avail, the reply fails.
+pub const MODEL_TOOL_ROUNDS_MAX: u32 = 8;
 /// Characters of an error of a language model's server that are shown; the rest is cut off.
 pub const MODEL_ERROR_CHARS_MAX: usize = 200;
 /// Audio of one synthesised phrase, in seconds. A server that sends more has lost its way: the phrase fails.

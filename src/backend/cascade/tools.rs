@@ -91,6 +91,11 @@ impl Hands {
         self.desk.user_said(now, text);
     }
 
+    /// The model begins a reply that is not to anything the user said.
+    pub(super) fn reply_begins(&mut self) {
+        self.desk.reply_begins();
+    }
+
     /// A run is over.
     pub(super) fn finished(&mut self, now: SessionTime, done: ToolDone) {
         self.runs.remove(&done.ticket);

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! model writes --calls--> tools work --all results--> model writes on
-//!                             '--too long--> the reply ends; its rest is announced
+//!       |                     '--too long--> the reply ends; its rest is announced
+//!       '--calls for ever--> no tool works any more, then the reply ends
 //! ```
 
 use super::Talk;
@@ -10,8 +11,13 @@ use super::brain::Brain;
 use super::reply::{Reply, Source};
 use crate::backend::cascade::tools::{HandsAct, told};
 use crate::call::event::{BackendEvent, Generation};
+use crate::limits::MODEL_TOOL_ROUNDS_MAX;
 use crate::time::SessionTime;
-use crate::tools::{TOOL_PATIENCE, ToolDone};
+use crate::tools::ToolDone;
+
+/// What the model is told of the calls that are one round too many.
+const ENOUGH: &str =
+    r#"{"error":"too many tools were called for one answer: call none, answer the user now"}"#;
 
 /// What becomes of results that nobody waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +36,12 @@ impl Talk {
     pub(super) fn call_tools(&mut self, now: SessionTime) {
         let Some(reply) = &mut self.reply else { return };
         let Source::Calls(calls) = &mut reply.source else { return };
+        if reply.rounds > MODEL_TOOL_ROUNDS_MAX {
+            reply.give_up("the language model calls tools without end");
+            return;
+        }
+        reply.rounds += 1;
+        let is_enough = reply.rounds > MODEL_TOOL_ROUNDS_MAX;
         let calls = std::mem::take(calls);
         reply.source = Source::Working { since: now };
         let generation = reply.generation;
@@ -50,6 +62,9 @@ impl Talk {
         }
         for (call, refusal) in &calls {
             match refusal {
+                _ if is_enough => {
+                    brain.context.tool_result(&call.id, ENOUGH);
+                }
                 Some(error) => {
                     brain.context.tool_result(&call.id, error);
                 }
@@ -112,8 +127,8 @@ impl Talk {
 
     /// The user has waited long enough for a reply of which nothing is heard.
     fn give_up_waiting(&mut self, now: SessionTime) {
-        let Some(reply) = &mut self.reply else { return };
-        if reply.waits_since().is_some_and(|since| now.since(since) >= TOOL_PATIENCE) {
+        let (Some(reply), Brain::Model(brain)) = (&mut self.reply, &self.brain) else { return };
+        if reply.waits_since().is_some_and(|since| now.since(since) >= brain.patience) {
             reply.source = Source::Complete;
             self.late = Late::Awaited;
         }
@@ -123,13 +138,16 @@ impl Talk {
     pub(super) fn tools_due(&self) -> Option<SessionTime> {
         let Brain::Model(brain) = &self.brain else { return None };
         let given_up =
-            self.reply.as_ref().and_then(Reply::waits_since).map(|at| at + TOOL_PATIENCE);
+            self.reply.as_ref().and_then(Reply::waits_since).map(|at| at + brain.patience);
         [brain.hands.poll_timeout(), given_up].into_iter().flatten().min()
     }
 
     /// The call gives the floor for results that came late: the model speaks of them.
     pub(super) fn speak_of_results(&mut self, generation: Generation) {
         self.begin(generation);
+        if let Brain::Model(brain) = &mut self.brain {
+            brain.hands.reply_begins();
+        }
         if std::mem::take(&mut self.late) == Late::Announced {
             self.ask_model();
         } else if let Some(reply) = &mut self.reply {

@@ -22,6 +22,8 @@ pub(super) struct Reply {
     /// answer that was withdrawn may leave to the next.
     pub(super) work: Generation,
     pub(super) source: Source,
+    /// How often its tools were called, several at once counted as one.
+    pub(super) rounds: u32,
     /// Sentences still to be spoken.
     pub(super) sentences: VecDeque<String>,
     pub(super) speaking: Option<Speaking>,
@@ -87,6 +89,7 @@ impl Reply {
             generation,
             work,
             source: Source::Hearing,
+            rounds: 0,
             sentences: VecDeque::new(),
             recorded: 0,
             speaking: None,
@@ -149,11 +152,15 @@ impl Reply {
         match result {
             Ok(calls) if calls.is_empty() => {}
             Ok(calls) => self.source = Source::Calls(calls),
-            Err(error) => {
-                self.sentences.push_back(MODEL_FAILED.to_owned());
-                self.ending = Ending::Failed(error.to_string());
-            }
+            Err(error) => self.give_up(&error.to_string()),
         }
+    }
+
+    /// Nothing more comes of it: the user is told so, and the call what went wrong.
+    pub(super) fn give_up(&mut self, problem: &str) {
+        self.source = Source::Complete;
+        self.sentences.push_back(MODEL_FAILED.to_owned());
+        self.ending = Ending::Failed(problem.to_owned());
     }
 
     /// Since when it has nothing to say until its tools are done.

@@ -1,6 +1,8 @@
 //! A language model that calls tools.
 
 use super::*;
+use crate::limits::MODEL_TOOL_ROUNDS_MAX;
+use crate::tools::TOOL_PATIENCE;
 
 fn calls(calls: &[(&str, &str, &str)]) -> Act {
     let call = |(index, (id, name, arguments)): (usize, &(&str, &str, &str))| {
@@ -153,4 +155,80 @@ async fn a_reply_that_was_cut_while_its_tool_works_is_not_gone_on_with() {
     let messages = messages(&requests[1]);
     let tools = messages.iter().filter(|message| message["role"] == "tool").count();
     assert_eq!(tools, 1, "{messages:?}");
+}
+
+/// What the last tool of a request is said to have answered.
+fn last_result(request: &str) -> String {
+    let mut messages = messages(request);
+    messages.retain(|message| message["role"] == "tool");
+    messages.pop().expect("there is one")["content"].as_str().expect("it is text").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_is_asked_once_to_repair_its_arguments_and_then_speaks() {
+    let wrong = |id| stream(vec![calls(&[(id, "look_up", r#"{"order": "x"}"#)]), done()]);
+    let answers = vec![wrong("a"), wrong("b"), stream(vec![event("I cannot."), done()])];
+    let tools = vec![tool("look_up", builtin(Builtin::Echo))];
+    let (backend, server) = with_tools(answers, tools).await;
+    let mut session = backend.open(context()).expect("there is room");
+    type_in(&session, 1, "look up order x").await;
+    let seen = texts_until_finished(&mut session, 1).await;
+    assert_eq!(texts(&seen), ["I cannot."], "no error is spoken");
+    let requests = within(server).await.expect("the server is right");
+    let (first, second) = (last_result(&requests[1]), last_result(&requests[2]));
+    assert!(first.contains("order: ") && first.contains("call it once more"), "{first}");
+    assert!(second.contains("do not call it again"), "{second}");
+}
+
+/// An answer that calls the tool `look_up`, for the `n`-th time.
+fn round(n: u32) -> Vec<Act> {
+    stream(vec![calls(&[(&format!("use-{n}"), "look_up", "{}")]), done()])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_calls_tools_without_end_is_told_to_answer() {
+    let mut answers: Vec<_> = (0..=MODEL_TOOL_ROUNDS_MAX).map(round).collect();
+    answers.push(stream(vec![event("Here it is."), done()]));
+    let tools = vec![tool("look_up", builtin(Builtin::Echo))];
+    let (backend, server) = with_tools(answers, tools).await;
+    let mut session = backend.open(context()).expect("there is room");
+    type_in(&session, 1, "look it up").await;
+    let seen = texts_until_finished(&mut session, 1).await;
+    assert_eq!(texts(&seen), ["Here it is."]);
+    let requests = within(server).await.expect("the server is right");
+    let last = requests.len() - 1;
+    assert_eq!(last_result(&requests[last - 1]), "{}", "the last that was carried out");
+    assert!(last_result(&requests[last]).contains("answer the user now"), "{}", requests[last]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_does_not_stop_then_is_given_up() {
+    let answers = (0..MODEL_TOOL_ROUNDS_MAX + 2).map(round).collect();
+    let tools = vec![tool("look_up", builtin(Builtin::Echo))];
+    let (backend, _server) = with_tools(answers, tools).await;
+    let mut session = backend.open(context()).expect("there is room");
+    type_in(&session, 1, "look it up").await;
+    let has_failed = |event: &BackendEvent| matches!(event, BackendEvent::ReplyFailed { .. });
+    let (audio, event) = read_until(&mut session, has_failed).await;
+    assert!(samples(&audio).len() > 16_000, "the apology is spoken");
+    let message = "the language model calls tools without end".to_owned();
+    assert_eq!(event, BackendEvent::ReplyFailed { generation: Generation(1), message });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_waits_for_tools_no_longer_than_the_call_would_for_it() {
+    let asks = stream(vec![calls(&[("a", "wait", "{}")]), done()]);
+    let answers = stream(vec![event("It is done."), done()]);
+    // Less than it would be waited for by itself.
+    let slow = tool("wait", builtin(Builtin::Wait(TOOL_PATIENCE - Duration::from_secs(1))));
+    let (backend, _server) = with_tools(vec![asks, answers], vec![slow]).await;
+    let call = CallContext { reply_timeout: Duration::from_secs(1), ..context() };
+    let mut session = backend.open(call).expect("there is room");
+    read_until(&mut session, |event| *event == BackendEvent::Ready).await;
+    type_in(&session, 1, "do it").await;
+    assert_eq!(texts_until_finished(&mut session, 1).await, []);
+    read_until(&mut session, |event| *event == BackendEvent::WantsToSpeak).await;
+    let speak = BackendCommand::Speak { generation: Generation(2) };
+    within(session.input.send(BackendInput::Command(speak))).await.expect("the session lives");
+    assert_eq!(texts(&texts_until_finished(&mut session, 2).await), ["It is done."]);
 }
