@@ -1,9 +1,9 @@
 //! Which schemas a server can force a model to keep to.
 //!
-//! "Structured outputs" of OpenAI's API and of those that follow it compile a schema into a grammar. They take
-//! a part of JSON Schema: objects name all of their properties as required and permit no others, and only some
-//! keywords are known. A tool that is declared strict with another schema costs the whole request, so whatever
-//! is not known to be taken is taken for refused.
+//! "Structured outputs" of OpenAI's API and of those that follow it compile a schema into a grammar. They
+//! take a part of JSON Schema: objects name all of their properties as required and permit no others, and
+//! only some keywords are known. A tool that is declared strict with another schema costs the whole request,
+//! so whatever is not known to be taken is taken for refused.
 
 use serde_json::{Map, Value};
 
@@ -31,9 +31,9 @@ const PLAIN: [&str; 14] = [
 
 /// Whether a tool with these parameters can be declared strict.
 ///
-/// The root is an object without alternatives. Every object names all of its properties as required and permits
-/// no others; every list says what is in it; references stay within the schema. At most 100 properties, and 5
-/// levels of objects and lists.
+/// The root is an object without alternatives. Every object names all of its properties as required and
+/// permits no others; every list says what is in it; references stay within the schema. At most 100
+/// properties, and 5 levels of objects and lists.
 pub fn can_be_strict(schema: &Value) -> bool {
     let mut properties = 0;
     let is_object = schema["type"] == "object" && schema.get("anyOf").is_none();

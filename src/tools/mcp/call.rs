@@ -1,7 +1,8 @@
 //! Calls a tool of a server.
 //!
-//! The request's `_meta` carries `antiphon/call-id` and `antiphon/idempotency-key`; the latter is the same for
-//! every attempt of one use and for no other.
+//! The request's `_meta` carries `antiphon/call-id` and `antiphon/idempotency-key`; the latter is the same
+//! for every attempt of one use and for no other.
+#![cfg(feature = "shell")]
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! What a server lists as declarations of the agent.
+#![cfg(feature = "shell")]
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! A server and the session with it, which is opened when it is needed.
+#![cfg(feature = "shell")]
 
 use std::fmt;
 use std::sync::Arc;

@@ -35,8 +35,8 @@ pub struct LlmSettings {
     /// Tokens of one reply, 1 to 4 096, default 300: some two minutes of speech.
     pub tokens_max: u32,
     /// The server is asked to force the model to keep to the schemas of tools, where they
-    /// [can be](crate::cascade::chat::can_be_strict). Many servers refuse the question. Default no: what a model
-    /// asks for is checked in any case.
+    /// [can be](crate::cascade::chat::can_be_strict). Many servers refuse the question. Default no: what a
+    /// model asks for is checked in any case.
     pub strict_tools: bool,
     /// To connect, 0.1 to 120 s, default 3 s.
     pub connect_timeout: Duration,
