@@ -92,6 +92,7 @@ impl Bench {
             persona: "You repeat.".to_owned(),
             greeting: Some("Hello.".to_owned()),
             language: "en".to_owned(),
+            reply_timeout: Duration::from_secs(10),
         };
         let mut call = Call(self.backend.open(context).expect("there is room"));
         assert_eq!(call.next().await, BackendOutput::Event(BackendEvent::Ready));
