@@ -16,11 +16,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::call::event::{ClientEvent, EndReason, Usage};
+use crate::call::event::{ClientEvent, EndReason, TurnMetrics, Usage};
 
 /// Upper bounds of the histogram of response times, in seconds: fine around the 300 ms that a user takes for
 /// an answer at once, up to where a user takes the line for dead.
 const RESPONSE_SECONDS: [f64; 12] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+
+/// Upper bounds of the histograms of its steps, which take less.
+const STEP_SECONDS: [f64; 10] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0];
+
+/// The steps of an answer, in their order: until the turn was judged to be over, its transcript final, the
+/// first text of the answer there, its first audio, and the first packet with sound of it sent.
+const STEPS: [&str; 5] = ["endpoint", "transcript", "text", "audio", "packet"];
 
 /// Labels: pairs of a name of ours and a value of ours or of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +52,7 @@ pub struct Metrics {
     interruptions: OfAgent<Counter>,
     errors: OfAgent<Counter>,
     response: OfAgentResponse,
+    steps: Steps,
     tokens: Family<Labels<3>, Counter>,
     cost: OfAgent<Money>,
 }
@@ -59,12 +67,32 @@ impl Default for OfAgentResponse {
     }
 }
 
+/// The same, by step.
+#[derive(Clone, Debug)]
+struct Steps(Family<Labels<2>, Histogram, fn() -> Histogram>);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Family::new_with_constructor(|| Histogram::new(STEP_SECONDS)))
+    }
+}
+
 impl Metrics {
     /// No agent has any calls yet.
     pub fn new() -> Self {
         let mut metrics = Self::default();
-        let Self { registry, running, ended, turns, interruptions, errors, response, tokens, cost } =
-            &mut metrics;
+        let Self {
+            registry,
+            running,
+            ended,
+            turns,
+            interruptions,
+            errors,
+            response,
+            steps,
+            tokens,
+            cost,
+        } = &mut metrics;
         registry.register("antiphon_calls", "Calls that run now", running.clone());
         registry.register("antiphon_calls_ended", "Calls that ended, by why", ended.clone());
         registry.register("antiphon_turns", "Turns of users that were answered", turns.clone());
@@ -73,6 +101,8 @@ impl Metrics {
         registry.register("antiphon_errors", "Errors that clients were told of", errors.clone());
         let help = "From the end of a user's speech to the first packet of the answer";
         registry.register("antiphon_response_seconds", help, response.0.clone());
+        let help = "Where the time of an answer went: each step from the one before it";
+        registry.register("antiphon_step_seconds", help, steps.0.clone());
         let help = "Tokens of speech-to-speech models, by kind and direction as the model sees it";
         registry.register("antiphon_tokens", help, tokens.clone());
         let help = "What those tokens cost, in the currency of the configured prices";
@@ -89,6 +119,10 @@ impl Metrics {
             let labels = Labels([agent, ("kind", kind), ("direction", direction)]);
             self.tokens.get_or_create_owned(&labels)
         };
+        let step = |step: &str| {
+            let labels = [("agent", name.to_owned()), ("step", step.to_owned())];
+            self.steps.0.get_or_create_owned(&Labels(labels))
+        };
         AgentMetrics {
             name: name.into(),
             running: self.running.get_or_create_owned(&agent),
@@ -97,6 +131,7 @@ impl Metrics {
             interruptions: self.interruptions.get_or_create_owned(&agent),
             errors: self.errors.get_or_create_owned(&agent),
             response: self.response.0.get_or_create_owned(&agent),
+            steps: STEPS.map(step),
             speech_in: tokens("speech", "in"),
             text_in: tokens("text", "in"),
             speech_out: tokens("speech", "out"),
@@ -124,6 +159,8 @@ pub struct AgentMetrics {
     interruptions: Counter,
     errors: Counter,
     response: Histogram,
+    /// As [`STEPS`].
+    steps: [Histogram; 5],
     speech_in: Counter,
     text_in: Counter,
     speech_out: Counter,
@@ -152,6 +189,7 @@ impl AgentMetrics {
                 if let Some(first_packet) = turn.first_packet {
                     self.responded(first_packet);
                 }
+                self.stepped(turn);
             }
             ClientEvent::BotStoppedSpeaking { interrupted: true, .. } => {
                 self.interruptions.inc();
@@ -166,6 +204,19 @@ impl AgentMetrics {
 
     fn responded(&self, after: Duration) {
         self.response.observe(after.as_secs_f64());
+    }
+
+    /// A step that did not happen takes no time of its own, nor from the one after it.
+    fn stepped(&self, turn: &TurnMetrics) {
+        let TurnMetrics { endpoint, transcript, first_text, first_audio, first_packet, .. } = turn;
+        let mut before = Duration::ZERO;
+        let at = [endpoint, transcript, first_text, first_audio, first_packet];
+        for (step, at) in self.steps.iter().zip(at) {
+            if let Some(at) = at {
+                step.observe(at.saturating_sub(before).as_secs_f64());
+                before = before.max(*at);
+            }
+        }
     }
 
     fn used(&self, usage: &Usage) {

@@ -124,6 +124,25 @@ agents:
 YAML
 }
 
+# The same agent with a provider of each stage that fails as the other one does not: a recogniser that never
+# answers, a model and a voice that hang up in the middle.
+failover_config() {
+    local stages="http://127.0.0.1:$stages_port"
+    cascade_config "$1" ""
+    cat >"$out/$1.stages" <<YAML
+      asr:
+        - {kind: transcription, url: $stages/slow/v1, language: en, budget_ms: 900}
+        - {kind: transcription, url: $stages/v1, language: en}
+      llm:
+        - {url: $stages/broken/v1, model: small}
+        - {url: $stages/v1, model: small}
+      tts:
+        - {kind: speech, url: $stages/broken/v1}
+        - {kind: speech, url: $stages/v1}
+YAML
+    sed -i -e '/^      \(asr\|llm\|tts\):/d' -e "/^    cascade:/r $out/$1.stages" "$out/$1"
+}
+
 # What the agent says in the report holds this.
 agent_says() { report "$out/$1" "any('$2' in l['text'].lower() for l in report['agent']['transcript'] if l['who'] == 'agent')"; }
 
@@ -322,6 +341,17 @@ figures "an interruption stops it"
 check "the server is well" server_is_well
 stop_server
 check "each of these calls replays to the same decisions" all_replayed recorded-cascade
+failover_config cascade-failover.yaml
+start_server --config "$out/cascade-failover.yaml" --silence-ms 400
+check "a conversation although a provider of each stage fails" call --wait-greeting 4000 --say "$out/sum.wav" \
+    --record "$out/cascade-failover.wav" --json "$out/cascade-failover.json"
+figures "a conversation although a provider of each stage fails"
+check "no word of the answer is lost" agent_says cascade-failover.json "two plus three. is there anything else"
+check "nor of its sound" python3 tests/measure.py heard "$out/cascade-failover.wav" question
+check "and the gap where a voice died is short" \
+    report "$out/cascade-failover.json" 'all(t["reply"]["longest_hole_ms"] <= 700 for t in report["turns"])'
+check "the server is well" server_is_well
+stop_server
 cascade_config cascade-mp3.yaml /mp3
 start_server --config "$out/cascade-mp3.yaml" --silence-ms 400
 check "a voice that cannot be played is told to the client" \
@@ -334,6 +364,25 @@ stop_stages
 echo "-- Nova Sonic, simulated, over the AWS SDK"
 printf 'What is the status of order 17?\nPlease cancel order 17.\nYes, please do.\n' >"$out/hears.txt"
 start_sim --hears "$out/hears.txt"
+cat >"$out/aws-cascade.yaml" <<YAML
+agents:
+  aws-cascade:
+    backend: cascade
+    persona: You repeat what you hear.
+    greeting: Hello. What shall I repeat?
+    cascade:
+      asr: {kind: transcribe, region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem}
+      llm: {kind: converse, region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem, model: anthropic.claude-test}
+      tts: {kind: polly, region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem}
+YAML
+start_server --config "$out/aws-cascade.yaml" --silence-ms 400
+check "a conversation with Transcribe, ConverseStream and Polly" call --wait-greeting 3000 --say "$out/sum.wav" \
+    --say "$out/hello.wav" --json "$out/aws-cascade.json"
+figures "a conversation with Transcribe, ConverseStream and Polly"
+check "what was heard is answered" report "$out/aws-cascade.json" \
+    'len([l for l in report["agent"]["transcript"] if l["who"] == "agent"]) >= 3'
+check "the server is well" server_is_well
+stop_server
 nova_config nova.yaml "warm: {connections: 1, sessions: 1}"
 check "keys, region and model are checked" "$antiphon" serve --config "$out/nova.yaml" --check
 check "wrong keys are named" refused "ignature" \

@@ -72,16 +72,20 @@ class Stages(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def write_chat(self, request, day):
-        asked = [message["content"] for message in request["messages"] if message["role"] == "user"][-1]
-        text = f"**You said:** {asked}. Is there _anything_ else, e.g. a question?"
+        asked = [message["content"] for message in request["messages"] if message["role"] == "user"]
+        is_rest = asked[-1].startswith("(Your answer was cut off")
+        text = f"**You said:** {asked[-2 if is_rest else -1]}. Is there _anything_ else, e.g. a question?"
+        if is_rest:
+            said = [message["content"] for message in request["messages"] if message["role"] == "assistant"][-1]
+            text = text.removeprefix(said).lstrip()
         self.begin("text/event-stream")
-        for piece in re.findall(r".{1,5}", text):
+        for at, piece in enumerate(re.findall(r".{1,5}", text)):
             event = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
             data = f"data: {json.dumps(event)}\n\n".encode()
             # Servers do not care where they cut.
             self.chunk(data[:17])
             self.chunk(data[17:])
-            if day == "/broken":
+            if day == "/broken" and at == 5:
                 return self.hang_up()
             time.sleep(0.005)
         self.chunk(b"data: [DONE]\n\n")

@@ -106,7 +106,10 @@ impl Cascade {
         let said = prepared.iter().chain(answers.iter().map(|answer| &answer.say));
         let said: Vec<String> = said.cloned().chain(talk::FIXED.map(str::to_owned)).collect();
         let larder = Arc::new(Larder::new(Arc::clone(&tts), &said));
-        let preparing = Handle::try_current().ok().and_then(|_| larder.prepare(pace));
+        // Where nothing is said often, no voice is paid for before somebody calls.
+        let is_asked = !(prepared.is_empty() && answers.is_empty());
+        let is_asked = is_asked && Handle::try_current().is_ok();
+        let preparing = is_asked.then(|| larder.prepare(pace));
         Ok(Self {
             name,
             asr,

@@ -70,3 +70,26 @@ fn calls_and_their_turns_are_counted() {
     assert_eq!(value(&text, "antiphon_response_seconds_bucket{le=\"0.2\",agent=\"sales\"}"), 0.0);
     assert_eq!(value(&text, "antiphon_response_seconds_bucket{le=\"0.3\",agent=\"sales\"}"), 1.0);
 }
+
+#[test]
+fn each_step_counts_from_the_one_before_it() {
+    let metrics = Metrics::new();
+    let agent = metrics.agent("sales");
+    let at = |ms| Some(Duration::from_millis(ms));
+    // Nobody waited for the transcript: what was made ahead was the answer.
+    let (endpoint, first_text, first_audio, first_packet) = (at(200), at(180), at(240), at(250));
+    let turn =
+        TurnMetrics { endpoint, first_text, first_audio, first_packet, ..Default::default() };
+    agent.handle_event(&ClientEvent::Turn(turn));
+    let text = metrics.text();
+    let step = |step: &str| {
+        let labels = format!("{{agent=\"sales\",step=\"{step}\"}}");
+        let sum = value(&text, &format!("antiphon_step_seconds_sum{labels}"));
+        (value(&text, &format!("antiphon_step_seconds_count{labels}")), (sum * 1_000.0).round())
+    };
+    assert_eq!(step("endpoint"), (1.0, 200.0));
+    assert_eq!(step("transcript"), (0.0, 0.0));
+    assert_eq!(step("text"), (1.0, 0.0));
+    assert_eq!(step("audio"), (1.0, 40.0));
+    assert_eq!(step("packet"), (1.0, 10.0));
+}

@@ -41,12 +41,9 @@ impl Larder {
 
     /// Speaks all of them, as the first voice does at this pace. One that cannot be spoken now is spoken when
     /// it is needed.
-    pub(super) fn prepare(self: &Arc<Self>, pace: f32) -> Option<Preparing> {
-        if self.sentences.is_empty() {
-            return None;
-        }
+    pub(super) fn prepare(self: &Arc<Self>, pace: f32) -> Preparing {
         let larder = Arc::clone(self);
-        Some(Preparing(tokio::spawn(async move {
+        Preparing(tokio::spawn(async move {
             let (voice, mut reports) = super::tts::open(&larder.stage);
             for (at, sentence) in larder.sentences.iter().enumerate() {
                 let work = Generation(u32::try_from(at).unwrap_or(u32::MAX));
@@ -69,7 +66,7 @@ impl Larder {
                 }
             }
             tracing::debug!(stats = ?larder.stats(), "spoken ahead");
-        })))
+        }))
     }
 
     /// The audio of a sentence in this voice, if it was spoken before.
