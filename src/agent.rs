@@ -117,8 +117,6 @@ pub struct Agent<C, V> {
     uplink: Uplink<V>,
     call: Call,
     downlink: Downlink,
-    /// The backend hears a stream without a gap: silence in place of what is held back.
-    is_gapless: bool,
     /// See [`CallSettings::client_buffer`].
     client_buffer: Duration,
     /// What the turn's model hears; only where there is one.
@@ -136,7 +134,6 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         Self {
             turn_sound: asks_model.then(TurnSound::new),
             uplink: Uplink::new(settings.uplink, &codec, voice),
-            is_gapless: settings.call.authority == TurnAuthority::Backend,
             client_buffer: settings.call.client_buffer,
             call: Call::new(settings.call),
             downlink: Downlink::new(&codec, settings.first_timestamp).with_clips(settings.clips),
@@ -343,7 +340,8 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
 
     fn hold(&mut self, pcm: PcmFrame, keep: Keep) {
         self.uplink.hold(pcm, keep);
-        if self.is_gapless {
+        // A backend that decides whose turn it is hears a stream without a gap.
+        if self.call.authority() == TurnAuthority::Backend {
             self.send_to_backend(SILENCE);
         }
     }

@@ -38,7 +38,7 @@ use crate::call::event::{
 };
 use crate::call::floor::{Cause, Floor};
 use crate::call::keys::Keys;
-use crate::call::settings::CallSettings;
+use crate::call::settings::{CallSettings, TurnAuthority};
 use crate::call::speech::{Speech, SpeechChange};
 use crate::time::SessionTime;
 
@@ -252,6 +252,7 @@ impl Call {
                 self.effects.stats.usage += usage;
                 self.effects.client(ClientEvent::Used { turn, usage });
             }
+            BackendEvent::TurnsAreYours => self.take_turns(now),
             BackendEvent::WantsToSpeak => self.backend_wants_to_speak = true,
             BackendEvent::Failed { message } => self.fail(now, message),
             BackendEvent::HangUp { reason } => {
@@ -362,6 +363,11 @@ impl Call {
     /// When the conversation stops waiting for this, if it does wait for it.
     pub fn deadline(&self, timer: Timer) -> Option<SessionTime> {
         self.effects.timers.deadline(timer)
+    }
+
+    /// Who decides whose turn it is, as things stand.
+    pub const fn authority(&self) -> TurnAuthority {
+        self.floor.authority()
     }
 
     /// Who holds the floor.

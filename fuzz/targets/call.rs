@@ -54,6 +54,7 @@ enum Input {
         each_ms: u16,
     },
     WantsToSpeak,
+    TurnsAreYours,
     Started {
         generation: u8,
     },
@@ -350,6 +351,7 @@ fn event(input: &Input) -> BackendEvent {
             words: words(*count, *each_ms),
         },
         Input::WantsToSpeak => BackendEvent::WantsToSpeak,
+        Input::TurnsAreYours => BackendEvent::TurnsAreYours,
         Input::Started { generation } => {
             BackendEvent::ReplyStarted { generation: reply(generation) }
         }

@@ -200,6 +200,9 @@ pub enum BackendEvent {
     ReplyFailed { generation: Generation, message: String },
     /// What was used since it last said so, `turn` being the newest.
     Used { turn: TurnId, usage: Usage },
+    /// Another backend took over, one that does not decide whose turn it is: from now on the conversation
+    /// does.
+    TurnsAreYours,
     /// The backend is gone and no further reply will come.
     Failed { message: String },
     /// The backend asks to end the call, once what is queued was played.

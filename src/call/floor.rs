@@ -136,6 +136,15 @@ impl Floor {
         }
     }
 
+    pub(super) const fn authority(&self) -> TurnAuthority {
+        self.settings.authority
+    }
+
+    /// The conversation decides from now on whose turn it is.
+    pub(super) const fn take_turns(&mut self) {
+        self.settings.authority = TurnAuthority::Local;
+    }
+
     /// The last turn opened; no other can follow it yet.
     pub(super) const fn turn(&self) -> TurnId {
         self.turn

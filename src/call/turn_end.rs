@@ -2,8 +2,9 @@
 
 use super::Call;
 use crate::call::Timer;
-use crate::call::endpoint::{TurnHint, Verdict};
+use crate::call::endpoint::{Endpoint, TurnHint, Verdict};
 use crate::call::event::{FloorState, Output, TurnId};
+use crate::call::settings::EndpointStrategy;
 use crate::time::SessionTime;
 
 impl Call {
@@ -67,6 +68,24 @@ impl Call {
                 self.effects.timers.arm(Timer::Endpoint, at);
                 self.floor.speculate(&mut self.effects);
             }
+        }
+    }
+
+    /// A backend took over that does not decide whose turn it is. A pause that its forerunner was judging is
+    /// judged as one that has just begun.
+    pub(super) fn take_turns(&mut self, now: SessionTime) {
+        self.floor.take_turns();
+        if !self.endpoint.is_backend() {
+            return;
+        }
+        self.settings.endpoint.strategy = EndpointStrategy::Adaptive;
+        self.endpoint = Endpoint::new(&self.settings.endpoint);
+        if let Some((turn, first)) = self.floor.user_turn() {
+            self.endpoint.turn_opened(turn, first);
+        }
+        if self.floor.state() == FloorState::Settling {
+            let deadline = self.endpoint.speech_stopped(now, now);
+            self.effects.timers.arm(Timer::Endpoint, deadline);
         }
     }
 

@@ -69,6 +69,7 @@ pub(super) fn put_backend(out: &mut Vec<u8>, event: &BackendEvent) {
                 out.put_u64(count);
             }
         }
+        BackendEvent::TurnsAreYours => out.put_u8(15),
     }
 }
 
@@ -110,6 +111,7 @@ pub(super) fn take_backend(bytes: &mut Take<'_>) -> Result<BackendEvent, Malform
                 cost_nanos: bytes.u64()?,
             },
         },
+        15 => BackendEvent::TurnsAreYours,
         _ => return Err(Malformed("an event of the backend is of an unknown kind")),
     })
 }

@@ -81,6 +81,7 @@ impl Redactor {
             BackendEvent::HangUp { reason } => GONE.clone_into(reason),
             BackendEvent::Ready
             | BackendEvent::WantsToSpeak
+            | BackendEvent::TurnsAreYours
             | BackendEvent::Used { .. }
             | BackendEvent::TurnLooksComplete { .. }
             | BackendEvent::UserTurnEnded { .. }

@@ -411,6 +411,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let reply = Generation(0);
     let event = prop_oneof![
         Just(BackendEvent::WantsToSpeak),
+        Just(BackendEvent::TurnsAreYours),
         (any::<u32>(), any::<u64>()).prop_map(|(turn, count)| {
             let usage = Usage { speech_in: count, cost_nanos: count / 2, ..Usage::default() };
             BackendEvent::Used { turn: TurnId(turn), usage }

@@ -218,6 +218,7 @@ impl Floor {
             | BackendEvent::TurnLooksComplete { .. }
             | BackendEvent::UserTurnEnded { .. }
             | BackendEvent::WantsToSpeak
+            | BackendEvent::TurnsAreYours
             | BackendEvent::Used { .. }
             | BackendEvent::Failed { .. }
             | BackendEvent::HangUp { .. } => {}
@@ -381,6 +382,7 @@ const fn generation_of(event: &BackendEvent) -> Option<Generation> {
         | BackendEvent::TurnLooksComplete { .. }
         | BackendEvent::UserTurnEnded { .. }
         | BackendEvent::WantsToSpeak
+        | BackendEvent::TurnsAreYours
         | BackendEvent::Used { .. }
         | BackendEvent::Failed { .. }
         | BackendEvent::HangUp { .. } => None,

@@ -104,6 +104,7 @@ const EVENTS: &[Event] = &[
         rig.backend(BackendEvent::ReplyWords { generation, words });
     }),
     ("wants to speak", |rig| rig.backend(BackendEvent::WantsToSpeak)),
+    ("turns are yours", |rig| rig.backend(BackendEvent::TurnsAreYours)),
     ("reply started", |rig| rig.backend(BackendEvent::ReplyStarted { generation: CURRENT })),
     ("reply text", |rig| {
         rig.backend(BackendEvent::ReplyText { generation: CURRENT, text: "three".to_owned() });
@@ -200,6 +201,7 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
         interrupted           |        .        .        .        .     idle     idle     idle     user     user        .        .
         reply words           |        .        .        .        .        .        .        .        .        .        .        .
         wants to speak        |        . thinking        .        .        .        .        .        .        .        .        .
+        turns are yours       |        .        .        .        .        .        .        .        .        .        .        .
         reply started         |        .        .        .        .        .        .        .        .        .        .        .
         reply text            |        .        .        .        .        .        .        .        .        .        .        .
         reply finished        |        .        .        .        .     idle        .        .        .        .        .        .

@@ -382,3 +382,20 @@ fn a_backend_that_decides_itself_hears_all_but_echo_and_what_may_be_an_interrupt
         .position(|o| matches!(o, Output::Backend(BackendCommand::Cancel { .. })));
     assert!(cancelled < released && released.is_some(), "{cancelled:?} {released:?}");
 }
+
+#[test]
+fn once_a_backend_is_relieved_by_one_that_does_not_decide_the_conversation_does() {
+    let mut rig = Rig::silent_with(backend_decides());
+    rig.say(600);
+    rig.quiet(300);
+    assert_eq!(rig.call.floor(), FloorState::Settling, "the backend does not end the turn");
+    rig.backend(BackendEvent::TurnsAreYours);
+    assert_eq!(rig.call.authority(), TurnAuthority::Local);
+    rig.quiet(3_500);
+    assert_eq!(rig.call.floor(), FloorState::Thinking, "the pause is judged, before the backstop");
+    rig.backend(BackendEvent::ReplyFinished { generation: Generation(1) });
+    assert_eq!(rig.frame(0.0), Disposition::Hold, "nothing is heard outside a turn");
+    rig.say(600);
+    rig.backend(BackendEvent::UserTurnEnded { turn: TurnId(2) });
+    assert_eq!(rig.call.floor(), FloorState::User, "no backend ends turns any more");
+}
