@@ -9,6 +9,7 @@ pub mod cascade;
 pub mod echo;
 pub mod local;
 pub mod nova_sonic;
+pub mod relief;
 pub mod scripted;
 mod session;
 pub(crate) mod wav;
@@ -84,6 +85,8 @@ pub struct Abilities {
     pub ends_turns: bool,
     /// Its model calls the agent's tools.
     pub tools: bool,
+    /// It knows what was said before it took a call over ([`CallContext::history`]).
+    pub recalls: bool,
 }
 
 /// What a backend may know of the call it serves.
@@ -99,6 +102,20 @@ pub struct CallContext {
     pub language: String,
     /// How long the call waits for a reply's first sound before it gives the reply up.
     pub reply_timeout: Duration,
+    /// What was said before this backend took the call over, the oldest first; nothing, as a rule. At most
+    /// [`crate::limits::HISTORY_SAID_MAX`]. A backend that cannot be told of it ignores it.
+    pub history: Vec<Said>,
+}
+
+/// Something that was said in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// By the user, or typed.
+    User(String),
+    /// By the agent. What of it was heard may be told later, by
+    /// [`Cancel`](crate::call::event::BackendCommand::Cancel) or
+    /// [`Played`](crate::call::event::BackendCommand::Played).
+    Agent { generation: Generation, text: String },
 }
 
 /// The call's ends of a conversation with a backend.

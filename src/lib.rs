@@ -81,7 +81,8 @@
 //!
 //! # Who decides
 //!
-//! [`call::settings::TurnAuthority`] is fixed when a call is built. `Local`: the conversation decides whose
+//! [`call::settings::TurnAuthority`] is fixed when a call is built, but that a backend which decides may be
+//! relieved by one that does not ([`backend::relief`]). `Local`: the conversation decides whose
 //! turn it is, and gives a backend one turn after the other. `Backend` (Nova Sonic): the backend hears the
 //! user all the time and decides; certain echo reaches it as silence, and what may be an interruption once it
 //! is one. Either way only the floor opens and closes turns and replies.

@@ -144,6 +144,7 @@ impl Backend for Cascade {
             greets: true,
             ends_turns: false,
             tools: self.model.is_some(),
+            recalls: self.model.is_some(),
         }
     }
 

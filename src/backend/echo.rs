@@ -57,6 +57,7 @@ impl Backend for Echo {
             greets: true,
             ends_turns: false,
             tools: false,
+            recalls: false,
         }
     }
 

@@ -107,6 +107,7 @@ impl Backend for NovaSonic {
             greets: has_text,
             ends_turns: true,
             tools: true,
+            recalls: true,
         }
     }
 
@@ -130,7 +131,8 @@ impl Backend for NovaSonic {
             reply_timeout: self.agent.reply_timeout,
         };
         let (dial, runner) = (self.dial.clone(), self.runner.clone());
-        let machine = NovaMachine::new(setup, dial, runner, first, reports);
+        let mut machine = NovaMachine::new(setup, dial, runner, first, reports);
+        machine.recall(&call.history);
         let (ends, channels) = channels();
         tokio::spawn(session::run(machine, channels));
         Ok(ends)

@@ -68,6 +68,8 @@ impl Backend for Scripted {
             greets: true,
             ends_turns: true,
             tools: false,
+            // Its script says what it answers, whatever was said.
+            recalls: true,
         }
     }
 

@@ -271,6 +271,11 @@ impl Conversation {
         conversation
     }
 
+    /// What was said in the call before: every connection is told of it. Before the first is open.
+    pub fn recall(&mut self, history: History) {
+        self.history = history;
+    }
+
     /// 20 ms of the user.
     pub fn handle_frame(&mut self, now: SessionTime, frame: &PcmFrame) {
         let nobody_speaks = !self.nova_hears && self.turn.is_none() && !self.recent.is_in_turn();

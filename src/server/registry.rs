@@ -332,6 +332,7 @@ fn context(call: &str, profile: &AgentProfile) -> CallContext {
         greeting: profile.greeting.clone(),
         language: profile.language.clone(),
         reply_timeout: profile.settings.call.reply_timeout,
+        history: Vec::new(),
     }
 }
 

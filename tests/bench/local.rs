@@ -38,6 +38,7 @@ async fn main() {
         greeting: None,
         language: "en".to_owned(),
         reply_timeout: Duration::from_secs(10),
+        history: Vec::new(),
     };
     let mut session = local.open(context).expect("there is room");
     println!("{:30} {:>14} {:>14}  understood", "said", "transcript ms", "first audio ms");

@@ -11,10 +11,11 @@ use super::line::{Dial, Line, LineReport, Unsent};
 use super::pool::WarmLine;
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
-use crate::backend::{BackendOutput, ReplyAudio};
+use crate::backend::{BackendOutput, ReplyAudio, Said};
 use crate::limits::NOVA_REPORTS_MAX;
 use crate::nova::conversation::{Act, Conversation, LineEvent, LineId, Made, Setup, Warm};
 use crate::nova::fault::{Fault, Silence};
+use crate::nova::history::History;
 use crate::nova::outline::outline;
 use crate::nova::request::Unit;
 use crate::time::SessionTime;
@@ -104,6 +105,18 @@ impl NovaMachine {
         };
         machine.follow(SessionTime::ZERO);
         machine
+    }
+
+    /// What was said before this backend took the call over.
+    pub(super) fn recall(&mut self, said: &[Said]) {
+        let mut history = History::new();
+        for said in said {
+            match said {
+                Said::User(text) => history.user_said(text),
+                Said::Agent { generation, text } => history.agent_says(generation.0, text),
+            }
+        }
+        self.talk.recall(history);
     }
 
     /// Does what the conversation wants done, and what is due.

@@ -78,6 +78,7 @@ fn counting_words_needs_a_backend_that_hears_them() {
         greets: true,
         ends_turns: false,
         tools: false,
+        recalls: false,
     };
     let problem = words.check(deaf).expect_err("an echo has no words");
     assert!(problem.contains("interruption.policy") && problem.contains("echo"), "{problem}");

@@ -20,6 +20,7 @@ impl Backend for Asked {
             greets: false,
             ends_turns: false,
             tools: false,
+            recalls: false,
         }
     }
 

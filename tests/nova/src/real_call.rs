@@ -208,5 +208,6 @@ pub fn context(call_id: &str, greeting: Option<&str>) -> CallContext {
         greeting: greeting.map(str::to_owned),
         language: "en".to_owned(),
         reply_timeout: Duration::from_secs(10),
+        history: Vec::new(),
     }
 }

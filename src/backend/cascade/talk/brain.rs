@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 
 use super::reply::Source;
 use super::summing::Summing;
-use crate::backend::CallContext;
 use crate::backend::cascade::dialogue::Dialogue;
 use crate::backend::cascade::llm::{self, Asking, LlmStage, ModelReport, chain};
 use crate::backend::cascade::settings::MemorySettings;
 use crate::backend::cascade::stage::Stage;
 use crate::backend::cascade::tools::{Hands, Tools};
+use crate::backend::{CallContext, Said};
 use crate::call::event::Generation;
 use crate::cascade::context::Context;
 use crate::tools::runner::Runner;
@@ -75,9 +75,16 @@ impl Brain {
     ) -> BrainParts {
         let (reports, reported) = llm::reports();
         let (hands, done) = tools.open(&call.call_id);
+        let mut context = memory.open(call.persona);
+        for said in &call.history {
+            match said {
+                Said::User(text) => context.user_said(text),
+                Said::Agent { generation, text } => context.agent_says(*generation, text),
+            }
+        }
         let brain = ModelBrain {
             model,
-            context: memory.open(call.persona),
+            context,
             call_id: call.call_id,
             summing: None,
             patience: TOOL_PATIENCE.min(call.reply_timeout / 2),

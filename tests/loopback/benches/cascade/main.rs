@@ -66,6 +66,7 @@ pub(crate) fn context() -> CallContext {
         greeting: None,
         language: "en".to_owned(),
         reply_timeout: Duration::from_secs(10),
+        history: Vec::new(),
     }
 }
 
