@@ -4,6 +4,7 @@ mod audio;
 mod backends;
 mod cascade;
 mod endpoint;
+mod fallback;
 mod interruption;
 mod nova;
 mod tools;
@@ -27,10 +28,12 @@ use crate::backend::scripted::ScriptedSettings;
 use crate::call::settings::{
     EndpointSettings, EndpointStrategy, InterruptionPolicy, TurnAuthority,
 };
+use crate::limits::FALLBACKS_MAX;
 use crate::tools::Toolbox;
 use crate::tools::mcp::McpSettings;
 use crate::yaml::{Errors, Fields, Place};
 
+pub(super) use self::fallback::resolve as resolve_fallbacks;
 pub use self::waiting::{ClipSource, ClipSources};
 
 const PERSONA_CHARS_MAX: usize = 20_000;
@@ -50,6 +53,9 @@ pub struct AgentProfile {
     pub language: String,
     /// Who holds the conversation.
     pub backend: BackendConfig,
+    /// Who takes a call over when that one is lost, in this order. At most
+    /// [`FALLBACKS_MAX`](crate::limits::FALLBACKS_MAX), default nobody.
+    pub fallback: Vec<BackendConfig>,
     /// What its model may call. Default nothing.
     pub tools: Arc<Toolbox>,
     /// Servers whose tools it may call besides; they are listed at start. Default none.
@@ -96,6 +102,7 @@ impl AgentProfile {
             greeting: None,
             language: "en-US".to_owned(),
             backend: BackendConfig::Local(LocalSettings::standard()),
+            fallback: Vec::new(),
             tools: Arc::default(),
             tool_servers: Vec::new(),
             settings: AgentSettings::default(),
@@ -150,7 +157,25 @@ impl AgentProfile {
         Ok(())
     }
 
-    /// Lays the command line over the entry.
+    /// Whether this one of its fallbacks can do what a call cannot be without.
+    pub fn check_fallback(
+        &self,
+        fallback: &BackendConfig,
+        abilities: Abilities,
+    ) -> Result<(), String> {
+        let policy = self.settings.call.interruption.policy;
+        if matches!(policy, InterruptionPolicy::Words(_)) && !abilities.transcribes {
+            return Err(format!(
+                "fallback: with interruption.policy `words` every backend must transcribe while the user \
+                 speaks; this {} backend never does: expected another one, or the policy staged, immediate or \
+                 never",
+                fallback.name()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Lays the command line over the entry. A backend that is named there has nobody behind it.
     pub(super) fn apply(&mut self, overrides: &Overrides) -> Result<(), String> {
         if let Some(silence_ms) = overrides.silence_ms {
             if !SILENCE_MS.contains(&u64::from(silence_ms)) {
@@ -188,6 +213,7 @@ impl AgentProfile {
             (None, Some(_)) => "scripted",
             (None, None) => return Ok(()),
         };
+        self.fallback.clear();
         let is_current = self.backend.name() == name;
         match (name, &overrides.script) {
             ("scripted", Some(script)) => {
@@ -222,12 +248,13 @@ impl AgentProfile {
     }
 }
 
-pub(super) fn decode(
-    place: &Place<'_>,
+/// One agent, and the names of those whose backends it falls back on: [`fallback::resolve`] finds them.
+pub(super) fn decode<'n>(
+    place: &Place<'n>,
     errors: &mut Errors,
     folder: Option<&Path>,
     environment: &Environment,
-) -> AgentProfile {
+) -> (AgentProfile, Vec<Place<'n>>) {
     let mut profile = AgentProfile::built_in();
     let mut known = vec![
         "persona",
@@ -239,10 +266,13 @@ pub(super) fn decode(
         "scripted",
         "echo",
         "nova_sonic",
+        "fallback",
         "tools",
     ];
     known.extend(SETTINGS);
-    let Some(mut fields) = place.fields(errors, &known) else { return profile };
+    let Some(mut fields) = place.fields(errors, &known) else {
+        return (profile, Vec::new());
+    };
     if let Some(persona) = fields.string_max("persona", PERSONA_CHARS_MAX) {
         profile.persona = persona;
     }
@@ -274,7 +304,7 @@ pub(super) fn decode(
     if is_nova && profile.settings.call.endpoint.strategy != EndpointStrategy::Backend {
         fields.refuse("turn", NOVA_ENDS_TURNS);
     }
-    profile
+    (profile, fields.list("fallback", FALLBACKS_MAX))
 }
 
 /// Who decides whose turn it is: Nova does, and the others are told.

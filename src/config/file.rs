@@ -6,10 +6,10 @@ use std::path::Path;
 
 use antiphon_signaling::header::is_agent_name;
 
-use super::{AgentProfile, BUILT_IN_AGENT, Config, Environment, RecordingsConfig, agents, ice};
+use super::{BUILT_IN_AGENT, Config, Environment, RecordingsConfig, agents, ice};
 use crate::flight::Kind;
 use crate::limits::{CALLS_MAX, SESSION_TTL_MAX};
-use crate::yaml::{self, Errors, Fields, Place, YamlError};
+use crate::yaml::{self, Errors, Fields, YamlError};
 
 const AGENTS_MAX: usize = 1_000;
 const LIST_MAX: usize = 64;
@@ -128,11 +128,14 @@ fn agents(
                 );
             }
         }
-        let decode = |(name, place): (&str, Place<'_>)| {
-            let profile = agents::decode(&place, fields.errors(), folder, environment);
-            (name.to_owned(), profile)
-        };
-        config.agents = entries.into_iter().map(decode).collect::<BTreeMap<_, AgentProfile>>();
+        let mut fallbacks = Vec::new();
+        config.agents = BTreeMap::new();
+        for (name, place) in entries {
+            let (profile, named) = agents::decode(&place, fields.errors(), folder, environment);
+            config.agents.insert(name.to_owned(), profile);
+            fallbacks.push((name.to_owned(), named));
+        }
+        agents::resolve_fallbacks(&mut config.agents, fallbacks, fields.errors());
         let first = config.agents.keys().next().expect("there is at least one").clone();
         config.default_agent = if config.agents.contains_key(BUILT_IN_AGENT) {
             BUILT_IN_AGENT.to_owned()

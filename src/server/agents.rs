@@ -13,6 +13,7 @@ use super::clips;
 use crate::backend::cascade::Cascade;
 use crate::backend::nova_sonic::account::Accounts;
 use crate::backend::nova_sonic::{NovaAgent, NovaSonic};
+use crate::backend::relief::Relief;
 use crate::backend::{self, Backend, BackendError, Problem};
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::smart_turn::SmartTurn;
@@ -83,18 +84,39 @@ async fn backend_of(
     profile: &AgentProfile,
     accounts: &mut Accounts,
 ) -> Result<(AgentProfile, Arc<dyn Backend>), BackendError> {
+    let invalid = |problem| BackendError::Invalid { problem };
     let mut profile = profile.clone();
     let gathered = mcp::gather(&profile.tools, &profile.tool_servers).await;
-    profile.tools =
-        gathered.map_err(|error| BackendError::Invalid { problem: error.to_string() })?;
+    profile.tools = gathered.map_err(|error| invalid(error.to_string()))?;
+    let mut backend = build(&profile, &profile.backend, accounts).await?;
+    profile.check(backend.abilities()).map_err(invalid)?;
+    let mut others = Vec::new();
+    for fallback in &profile.fallback {
+        let other = build(&profile, fallback, accounts).await?;
+        profile.check_fallback(fallback, other.abilities()).map_err(invalid)?;
+        others.push(other);
+    }
+    if !others.is_empty() {
+        backend = Arc::new(Relief::new(backend, others));
+    }
+    profile.settings.clips = clips::load(&profile)?;
+    Ok((profile, backend))
+}
+
+/// A backend in the service of an agent.
+async fn build(
+    profile: &AgentProfile,
+    backend: &BackendConfig,
+    accounts: &mut Accounts,
+) -> Result<Arc<dyn Backend>, BackendError> {
     let tools = || Arc::clone(&profile.tools);
-    let backend: Arc<dyn Backend> = match &profile.backend {
+    Ok(match backend {
         BackendConfig::Local(settings) => {
             Arc::new(backend::local::local(settings.clone(), tools())?)
         }
         BackendConfig::Cascade(settings) => {
             let mut settings = (**settings).clone();
-            settings.prepared.extend(said_by(&profile));
+            settings.prepared.extend(said_by(profile));
             Arc::new(Cascade::new("cascade", settings, tools())?)
         }
         BackendConfig::Scripted(settings) => Arc::new(backend::scripted::Scripted::new(settings)?),
@@ -108,10 +130,7 @@ async fn backend_of(
             };
             Arc::new(NovaSonic::new((**settings).clone(), agent, account)?)
         }
-    };
-    profile.check(backend.abilities()).map_err(|problem| BackendError::Invalid { problem })?;
-    profile.settings.clips = clips::load(&profile)?;
-    Ok((profile, backend))
+    })
 }
 
 /// What an agent says word for word in any call.
