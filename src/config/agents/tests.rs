@@ -143,3 +143,64 @@ fn idle_calls_are_prompted_and_ended_as_the_file_says() {
         mistake(&format!("{{idle: {{{section}}}}}"), expected);
     }
 }
+
+/// The configuration of these agents, and of what a fallback may be.
+fn with_fallback(agents: &str) -> Result<Config, Vec<String>> {
+    let others = "steady: {backend: echo}, guide: {backend: local}, nova: {backend: nova_sonic}";
+    let text = format!("agents: {{{agents}, {others}}}");
+    let config = Config::parse(&text, None, &Environment::of(&[]));
+    config.map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn an_agent_falls_back_on_the_backends_of_others_in_order() {
+    let config = with_fallback("a: {backend: nova_sonic, fallback: [guide, steady]}");
+    let mut agent = config.expect("it is right").agents["a"].clone();
+    let names: Vec<_> = agent.fallback.iter().map(BackendConfig::name).collect();
+    assert_eq!(names, ["local", "echo"]);
+    // Nobody is behind what the command line names.
+    let overrides = Overrides { backend: Some("echo".to_owned()), ..Overrides::default() };
+    agent.apply(&overrides).expect("it is there");
+    assert!(agent.fallback.is_empty());
+    // Whose own fallback is the first is no circle: only backends are taken.
+    let both = "a: {backend: echo, fallback: [b]}, b: {backend: echo, fallback: [a]}";
+    assert_eq!(with_fallback(both).expect("it is right").agents["b"].fallback.len(), 1);
+}
+
+#[test]
+fn fallbacks_that_cannot_be_are_refused() {
+    let rows = [
+        (
+            "a: {fallback: [nobody]}",
+            "expected the name of another agent, of `guide`, `nova`, `steady`",
+        ),
+        ("a: {fallback: [a]}", "a.fallback[0]: expected the name of another agent"),
+        ("a: {fallback: [steady, steady]}", "a.fallback[1]: `steady` is named twice"),
+        ("a: {backend: echo, fallback: [nova]}", "cannot follow the echo backend"),
+        ("a: {backend: nova_sonic, fallback: [steady, nova]}", "cannot follow the echo backend"),
+        ("a: {backend: echo, language: de, fallback: [guide]}", "hears and speaks English only"),
+        ("a: {fallback: [b, c, d, e, f]}", "at most 4"),
+    ];
+    for (agents, expected) in rows {
+        let mistakes = with_fallback(agents).expect_err(agents);
+        assert!(mistakes[0].contains(expected), "{mistakes:?} should begin with {expected:?}");
+    }
+}
+
+#[test]
+fn a_fallback_is_heard_by_words_like_the_first() {
+    let agent = agent("{backend: echo, interruption: {policy: words, words: 2}}");
+    let agent = agent.expect("what the backends can do is known only later");
+    let hears = Abilities {
+        speculates: true,
+        transcribes: true,
+        says: true,
+        greets: true,
+        ends_turns: false,
+        tools: false,
+        recalls: false,
+    };
+    assert_eq!(agent.check_fallback(&agent.backend, hears), Ok(()));
+    let deaf = agent.check_fallback(&agent.backend, Abilities { transcribes: false, ..hears });
+    assert!(deaf.expect_err("it is deaf").contains("this echo backend never does"));
+}

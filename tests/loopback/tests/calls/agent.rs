@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use antiphon::agent::{Agent, AgentSettings, BackendInput};
-use antiphon::backend::{BackendChannels, BackendOutput, ReplyAudio, channels};
+use antiphon::backend::relief::Relief;
+use antiphon::backend::{
+    Backend as _, BackendChannels, BackendOutput, CallContext, ReplyAudio, channels,
+};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation};
 use antiphon::call::settings::EndpointSettings;
 use antiphon::dsp::vad::level::LevelVoice;
@@ -37,6 +40,8 @@ pub(crate) enum Voice {
 /// An endpoint on loopback.
 pub(crate) struct Desk {
     pub(crate) endpoint: Endpoint,
+    /// Who answers its calls; `None`: [`backend_task`].
+    pub(crate) backend: Option<Relief>,
     /// Where its calls are recorded.
     pub(crate) recordings: Option<Recordings>,
 }
@@ -54,7 +59,8 @@ impl Desk {
         let loopback = ([127, 0, 0, 1], 0).into();
         let config =
             EndpointConfig { udp: loopback, tcp: Some(loopback), advertise: Advertise::Host };
-        Self { endpoint: Endpoint::bind(&config).expect("loopback can be bound"), recordings: None }
+        let endpoint = Endpoint::bind(&config).expect("loopback can be bound");
+        Self { endpoint, backend: None, recordings: None }
     }
 
     pub(crate) async fn connected(&self, codec: Codec, sockets: Sockets) -> (Caller, Call) {
@@ -76,8 +82,14 @@ impl Desk {
     pub(crate) fn answer(&self, offer: &str, voice: Voice) -> (String, Call) {
         let (turn, turns) = mpsc::channel(16);
         let build = |format: AudioFormat| {
-            let (backend, channels) = channels();
-            tokio::spawn(backend_task(channels, turn));
+            let backend = match &self.backend {
+                Some(backend) => backend.open(context()).expect("there is room"),
+                None => {
+                    let (session, channels) = channels();
+                    tokio::spawn(backend_task(channels, turn));
+                    session
+                }
+            };
             let voice = Detector { voice, level: LevelVoice::new(-50.0) };
             let mut settings = AgentSettings::default();
             settings.call.endpoint = EndpointSettings::silence(Duration::from_millis(600));
@@ -96,6 +108,16 @@ impl Desk {
         };
         let answered = self.endpoint.answer(offer, build).expect("the offer can be served");
         (answered.sdp, Call { handle: answered.call, etag: answered.etag, turns })
+    }
+}
+
+fn context() -> CallContext {
+    CallContext {
+        call_id: CALL_ID.to_owned(),
+        persona: String::new(),
+        greeting: None,
+        language: "en".to_owned(),
+        history: Vec::new(),
     }
 }
 

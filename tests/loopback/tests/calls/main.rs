@@ -2,6 +2,7 @@
 
 mod agent;
 mod recording;
+mod relief;
 
 use std::time::{Duration, Instant};
 
