@@ -167,8 +167,8 @@ impl AgentProfile {
         if matches!(policy, InterruptionPolicy::Words(_)) && !abilities.transcribes {
             return Err(format!(
                 "fallback: with interruption.policy `words` every backend must transcribe while the user \
-                 speaks; this {} backend never does: expected another one, or the policy staged, immediate or \
-                 never",
+                 speaks; this {} backend never does: expected another one, or the policy \
+                 staged, immediate or never",
                 fallback.name()
             ));
         }

@@ -49,8 +49,8 @@ fn found(
     let is_nova = |backend: &BackendConfig| matches!(backend, BackendConfig::NovaSonic(_));
     if is_nova(&other.backend) && !is_nova(before) {
         return Err(format!(
-            "Nova Sonic decides itself whose turn it is and cannot follow the {} backend, with which the call \
-             does; expected it as the agent's own backend, or before that one",
+            "Nova Sonic decides itself whose turn it is and cannot follow the {} backend, with which the \
+             call does; expected it as the agent's own backend, or before that one",
             before.name()
         ));
     }

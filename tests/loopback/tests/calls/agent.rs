@@ -117,6 +117,7 @@ fn context() -> CallContext {
         persona: String::new(),
         greeting: None,
         language: "en".to_owned(),
+        reply_timeout: Duration::from_secs(10),
         history: Vec::new(),
     }
 }

@@ -93,6 +93,7 @@ impl Bench {
             greeting: Some("Hello.".to_owned()),
             language: "en".to_owned(),
             reply_timeout: Duration::from_secs(10),
+            history: Vec::new(),
         };
         let mut call = Call(self.backend.open(context).expect("there is room"));
         assert_eq!(call.next().await, BackendOutput::Event(BackendEvent::Ready));
