@@ -50,7 +50,7 @@
 //!
 //! | room | owns |
 //! |---|---|
-//! | [`backend`] | the speech-to-speech port and its adapters: local, cascade, scripted, echo, Nova Sonic |
+//! | [`backend`] | the speech-to-speech port and its adapters: local, cascade, scripted, echo, Nova Sonic; relief |
 //! | [`peer`] | what carries media: the sockets, the WebRTC session, and the one loop of a call |
 //! | [`config`] | file, environment and command line to [`config::Config`] |
 //! | [`server`] | calls and sessions, admission, drain; implements the port that the signaling crate calls |

@@ -10,9 +10,8 @@ use crate::limits::UTTERANCE_FRAMES_MAX;
 pub(super) const GO_ON: &str =
     "(Your answer was cut off. Go on from exactly there, without a word about it.)";
 /// The same, after a tool was called of which nobody knows what came.
-pub(super) const GO_ON_AFTER_CALL: &str = "\
-    (Your answer was cut off. Something that you began to do may be done already: do not do it again \
-     unasked. Go on from there.)";
+pub(super) const GO_ON_AFTER_CALL: &str = "(Your answer was cut off, and what you began to do may be done: \
+     do not do it again unasked. Go on from there.)";
 
 /// What a reply was asked with.
 #[derive(Clone, Debug, PartialEq)]

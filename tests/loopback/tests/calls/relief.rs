@@ -7,7 +7,7 @@ use std::sync::Arc;
 use antiphon::backend::Backend;
 use antiphon::backend::relief::Relief;
 use antiphon::backend::scripted::{Scripted, ScriptedSettings};
-use antiphon_loopback::{Codec, Sockets};
+use antiphon_loopback::{Codec, Happened, Sockets};
 
 use crate::agent::{Desk, READY};
 
@@ -25,6 +25,7 @@ async fn the_caller_hears_the_next_backend_go_on() {
     let mut desk = Desk::new();
     desk.backend = Some(Relief::new(frail, vec![steady]));
     let (mut caller, call) = desk.connected(Codec::Opus, Sockets::Udp).await;
+    caller.until(|it| matches!(it, Happened::ChannelOpen)).await;
     caller.send_text(READY).await;
     caller.text_with("One moment").await;
     caller.text_with("bot-stopped-speaking").await;
