@@ -262,13 +262,14 @@ impl Listening {
         let places = 0..self.stage.providers().len();
         let admitted = self.stage.breakers(|now, breakers| {
             let mut others = places.filter(|provider| Some(*provider) != failed);
-            others.find_map(|it| breakers.admit(now, it).ok().map(|permit| (it, permit)))
+            others.find_map(|it| breakers.admit(now, it).ok().map(|permit| (it, Some(permit))))
         });
-        let Some((provider, permit)) = admitted else {
+        // A call that begins while all have failed lately is better tried than refused.
+        let Some((provider, permit)) = admitted.or(failed.is_none().then_some((0, None))) else {
             let error = exhausted("speech recogniser", &[], self.last.take());
             return self.outbox.push_back(AsrReport::Failed(error));
         };
-        let mut running = Running::open(&self.stage, provider, Some(permit));
+        let mut running = Running::open(&self.stage, provider, permit);
         let asks = self.turns.open().into_iter().flat_map(Heard::asks);
         asks.for_each(|ask| running.tell(ask));
         self.running.push(running);

@@ -10,7 +10,7 @@ use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::tests::within;
 use crate::call::event::Generation;
-use crate::cascade::failover::{Hedge, ProviderSettings};
+use crate::cascade::failover::{BreakerSettings, Hedge, ProviderSettings};
 use crate::limits::WIDEBAND_FRAME;
 
 const LOUD: PcmFrame = PcmFrame([1_000; WIDEBAND_FRAME]);
@@ -138,4 +138,24 @@ async fn what_may_be_the_end_is_told_once_and_not_after_the_turn_was_none() {
     let text = "two".to_owned();
     let expected = AsrReport::Final { turn: TurnId(2), generation: END, text };
     assert_eq!(within(reports.recv()).await, Some(expected));
+}
+
+#[tokio::test]
+async fn while_all_have_failed_lately_turns_are_missed_and_the_call_goes_on() {
+    let failures = 1;
+    let breaker = BreakerSettings { failures, ..BreakerSettings::default() };
+    let usage = ProviderSettings { breaker, ..ProviderSettings::default() };
+    let servers = vec![vec![refused(), transcript("two")], vec![refused()]];
+    let (mut chain, mut reports, _servers) = chain(servers, usage).await;
+    say(&mut chain, TURN, 20);
+    chain.ask(Ask::End { turn: TURN, generation: END }).expect("there is room");
+    let missed = within(reports.recv()).await;
+    assert!(matches!(missed, Some(AsrReport::Missed { .. })), "{missed:?}");
+    // Both breakers are open now: nobody may be asked what was said, but the call goes on.
+    say(&mut chain, TurnId(2), 20);
+    let generation = Generation(4);
+    chain.ask(Ask::End { turn: TurnId(2), generation }).expect("there is room");
+    let missed = within(reports.recv()).await;
+    let Some(AsrReport::Missed { error, .. }) = missed else { panic!("{missed:?}") };
+    assert!(error.message.contains("it failed lately"), "{error}");
 }
