@@ -87,7 +87,6 @@ impl Cascade {
             return Err(invalid(format!("pace: expected {low} to {high}, received {pace}")));
         }
         memory.check().map_err(|problem| invalid(format!("context: {problem}")))?;
-        memory.check().map_err(|problem| invalid(format!("context: {problem}")))?;
         let (model, time_zone) = match brain {
             BrainSettings::Dialogue { time_zone: None } => (None, TimeZone::system()),
             BrainSettings::Dialogue { time_zone: Some(name) } => {

@@ -2,6 +2,7 @@
 
 mod chain;
 pub(super) mod ears;
+mod listener;
 mod phones;
 pub(super) mod pocketsphinx;
 pub(super) mod streaming;
@@ -18,7 +19,6 @@ pub use self::transcribe::{Stability, TranscribeSettings};
 pub use self::transcriber::{Transcriber, transcriber};
 pub use self::transcription::TranscriptionSettings;
 
-use self::chain::Chain;
 use self::ears::{Clinic, Ears};
 use self::streaming::Streaming;
 use self::transcribe::Transcribe;
@@ -89,15 +89,15 @@ impl AsrStage {
                 (Box::new(ears), reports)
             }
             Self::Transcription(endpoint) => {
-                let (listener, reports) = transcription::Listener::open(Arc::clone(endpoint));
+                let (listener, reports) = transcription::open(Arc::clone(endpoint));
                 (Box::new(listener), reports)
             }
             Self::Transcribe(service) => {
-                let (listener, reports) = transcribe::Listener::open(Arc::clone(service));
+                let (listener, reports) = transcribe::open(Arc::clone(service));
                 (Box::new(listener), reports)
             }
             Self::Streaming(service) => {
-                let (listener, reports) = streaming::Listener::open(Arc::clone(service));
+                let (listener, reports) = streaming::open(Arc::clone(service));
                 (Box::new(listener), reports)
             }
         }
@@ -109,7 +109,7 @@ pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Box<dyn Asr>, mpsc::Receive
     match stage.only() {
         Some(only) => only.open(),
         None => {
-            let (chain, reports) = Chain::open(stage);
+            let (chain, reports) = chain::open(stage);
             (Box::new(chain), reports)
         }
     }

@@ -13,47 +13,25 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use self::heard::{Heard, Turns};
-use super::{Ask, Asr, AsrReport, AsrStage, Overrun};
-use crate::agent::PcmFrame;
+use super::listener::Listener;
+use super::{Ask, Asr, AsrReport, AsrStage};
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::stage::{Stage, exhausted};
 use crate::call::event::TurnId;
 use crate::cascade::failover::{Act, Attempt, FailureKind, First, Outcome, Permit};
-use crate::limits::{RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, UTTERANCE_FRAMES_MAX};
+use crate::limits::UTTERANCE_FRAMES_MAX;
 
-/// A call's handle on its recognisers. Dropping it ends them.
-#[derive(Debug)]
-pub(in crate::backend::cascade) struct Chain {
-    asks: mpsc::Sender<Ask>,
-}
-
-impl Chain {
-    /// Begins to listen to a call.
-    pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Self, mpsc::Receiver<AsrReport>) {
-        let (asks, asked) = mpsc::channel(RECOGNISER_QUEUE_MAX);
-        let (to, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
-        let listening = Listening {
-            stage: Arc::clone(stage),
-            running: Vec::new(),
-            turns: Turns::default(),
-            is_ready: false,
-            outbox: VecDeque::new(),
-            last: None,
-        };
-        tokio::spawn(listening.run(asked, to));
-        (Self { asks }, reported)
-    }
-}
-
-impl Asr for Chain {
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
-
-    fn hear(&mut self, frame: PcmFrame) {
-        // The task only passes it on: a queue that is full has lost its task.
-        let _lost = self.ask(Ask::Frame(Box::new(frame)));
-    }
+/// Begins to listen to a call.
+pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Listener, mpsc::Receiver<AsrReport>) {
+    let listening = Listening {
+        stage: Arc::clone(stage),
+        running: Vec::new(),
+        turns: Turns::default(),
+        is_ready: false,
+        outbox: VecDeque::new(),
+        last: None,
+    };
+    Listener::spawn(|asked, to| listening.run(asked, to))
 }
 
 /// The task of a call.

@@ -21,16 +21,14 @@ pub use self::settings::{DeepgramSettings, FluxSettings, MoshiSettings};
 
 use self::hearing::{Act, Hearing, Manner, Outgoing};
 use self::wire::Wire;
-use super::{Ask, Asr, AsrReport, Overrun};
-use crate::agent::PcmFrame;
+use super::listener::Listener;
+use super::{Ask, AsrReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::socket::{Door, Socket, SocketError};
 use crate::cascade::recognition::Recognised;
 use crate::cascade::{deepgram, flux};
-use crate::limits::{
-    RECOGNISER_CLOSE_TIMEOUT, RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, RECOGNISER_SEND_TIMEOUT,
-};
+use crate::limits::{RECOGNISER_CLOSE_TIMEOUT, RECOGNISER_SEND_TIMEOUT};
 use crate::time::SessionTime;
 
 /// The key of servers that were not given another.
@@ -138,45 +136,9 @@ fn token_door(url: &str, key: Option<String>, patience: Duration) -> Result<Door
     Door::new("asr.url", url, "listen", &headers, patience)
 }
 
-/// A call's handle on the service. Dropping it ends the connection.
-#[derive(Debug)]
-pub(in crate::backend::cascade) struct Listener {
-    asks: mpsc::Sender<Ask>,
-    /// Frames dropped because the connection is that far behind.
-    frames_dropped: u64,
-}
-
-impl Listener {
-    /// Connects, so that it can listen to a call.
-    pub(in crate::backend::cascade) fn open(
-        service: Arc<Streaming>,
-    ) -> (Self, mpsc::Receiver<AsrReport>) {
-        let (asks, asked) = mpsc::channel(RECOGNISER_QUEUE_MAX);
-        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
-        tokio::spawn(listen(service, asked, reports));
-        (Self { asks, frames_dropped: 0 }, reported)
-    }
-}
-
-impl Asr for Listener {
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
-
-    fn hear(&mut self, frame: PcmFrame) {
-        if self.ask(Ask::Frame(Box::new(frame))).is_err() {
-            self.frames_dropped += 1;
-        }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if self.frames_dropped > 0 {
-            let frames_dropped = self.frames_dropped;
-            tracing::warn!(frames_dropped, "speech recognition did not keep up with a call");
-        }
-    }
+/// Connects, so that it can listen to a call.
+pub(super) fn open(service: Arc<Streaming>) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::spawn(|asked, reports| listen(service, asked, reports))
 }
 
 /// An open connection.

@@ -17,13 +17,12 @@ use tokio::time::{Instant, sleep_until};
 
 use self::hearing::{Hearing, HearingAct, Patience, StreamEvent};
 use self::stream::Stream;
-use super::{Ask, Asr, AsrReport, Overrun};
-use crate::agent::PcmFrame;
+use super::listener::Listener;
+use super::{Ask, AsrReport};
 use crate::backend::aws::{AwsSettings, Reach};
 use crate::backend::cascade::error::StageError;
 use crate::backend::{BackendError, Problem};
 use crate::cascade::failover::FailureKind;
-use crate::limits::{RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX};
 use crate::time::SessionTime;
 
 /// How it recognises.
@@ -105,33 +104,9 @@ impl fmt::Debug for Transcribe {
     }
 }
 
-/// A call's handle on the service. Dropping it ends its stream.
-#[derive(Debug)]
-pub(in crate::backend::cascade) struct Listener {
-    asks: mpsc::Sender<Ask>,
-}
-
-impl Listener {
-    /// Begins to listen to a call.
-    pub(in crate::backend::cascade) fn open(
-        service: Arc<Transcribe>,
-    ) -> (Self, mpsc::Receiver<AsrReport>) {
-        let (asks, asked) = mpsc::channel(RECOGNISER_QUEUE_MAX);
-        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
-        tokio::spawn(listen(service, asked, reports));
-        (Self { asks }, reported)
-    }
-}
-
-impl Asr for Listener {
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
-
-    fn hear(&mut self, frame: PcmFrame) {
-        // The task only appends it: a queue that is full has lost its task.
-        let _lost = self.ask(Ask::Frame(Box::new(frame)));
-    }
+/// Begins to listen to a call.
+pub(super) fn open(service: Arc<Transcribe>) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::spawn(|asked, reports| listen(service, asked, reports))
 }
 
 /// The task of a call: what is asked goes through [`Hearing`], which says what the stream is told.

@@ -19,17 +19,15 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use self::turn::{Asked, Turn, TurnAct};
-use super::{Ask, Asr, AsrReport, Overrun};
-use crate::agent::PcmFrame;
+use super::listener::Listener;
+use super::{Ask, AsrReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, detail};
 use crate::backend::wav;
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
-use crate::limits::{
-    RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ,
-};
+use crate::limits::{TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ};
 
 /// Where it is and how long it may take.
 #[derive(Clone, PartialEq, Eq)]
@@ -155,33 +153,9 @@ fn text_in(body: &str) -> Option<String> {
     }
 }
 
-/// A call's handle on the endpoint. Dropping it ends its requests.
-#[derive(Debug)]
-pub(in crate::backend::cascade) struct Listener {
-    asks: mpsc::Sender<Ask>,
-}
-
-impl Listener {
-    /// Begins to listen to a call.
-    pub(in crate::backend::cascade) fn open(
-        endpoint: Arc<Transcription>,
-    ) -> (Self, mpsc::Receiver<AsrReport>) {
-        let (asks, asked) = mpsc::channel(RECOGNISER_QUEUE_MAX);
-        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
-        tokio::spawn(listen(endpoint, asked, reports));
-        (Self { asks }, reported)
-    }
-}
-
-impl Asr for Listener {
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
-
-    fn hear(&mut self, frame: PcmFrame) {
-        // The task only appends it: a queue that is full has lost its task.
-        let _lost = self.ask(Ask::Frame(Box::new(frame)));
-    }
+/// Begins to listen to a call.
+pub(super) fn open(endpoint: Arc<Transcription>) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::spawn(|asked, reports| listen(endpoint, asked, reports))
 }
 
 /// The task of a call: what is asked goes through [`Turn`], which says when to ask the endpoint.

@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::agent::PcmFrame;
 use crate::backend::cascade::AsrSettings;
 use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
@@ -21,7 +22,7 @@ const END: Generation = Generation(3);
 async fn chain(
     servers: Vec<Vec<Vec<Does>>>,
     usage: ProviderSettings,
-) -> (Chain, mpsc::Receiver<AsrReport>, Vec<JoinHandle<Vec<String>>>) {
+) -> (Listener, mpsc::Receiver<AsrReport>, Vec<JoinHandle<Vec<String>>>) {
     let (mut ranked, mut handles) = (Vec::new(), Vec::new());
     for answers in servers {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -38,12 +39,12 @@ async fn chain(
     }
     let load = |settings| AsrStage::load(settings, false);
     let stage = Stage::new("asr", ranked, load).expect("the settings are right");
-    let (chain, mut reports) = Chain::open(&Arc::new(stage));
+    let (chain, mut reports) = open(&Arc::new(stage));
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
     (chain, reports, handles)
 }
 
-fn say(chain: &mut Chain, turn: TurnId, frames: usize) {
+fn say(chain: &mut Listener, turn: TurnId, frames: usize) {
     chain.ask(Ask::Start(turn)).expect("there is room");
     (0..frames).for_each(|_| chain.hear(LOUD));
 }

@@ -10,6 +10,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use super::*;
+use crate::agent::PcmFrame;
+use crate::backend::cascade::asr::Asr as _;
 use crate::backend::tests::within;
 use crate::call::event::{Generation, TurnId};
 use crate::cascade::failover::FailureKind;
@@ -82,7 +84,7 @@ async fn tell(peer: &mut Peer, message: &Value) {
 }
 
 fn open(service: Result<Streaming, BackendError>) -> (Listener, mpsc::Receiver<AsrReport>) {
-    Listener::open(Arc::new(service.expect("the settings are right")))
+    super::open(Arc::new(service.expect("the settings are right")))
 }
 
 fn say(listener: &mut Listener, frames: usize) {

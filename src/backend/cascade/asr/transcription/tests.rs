@@ -4,6 +4,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::agent::PcmFrame;
+use crate::backend::cascade::asr::Asr as _;
 use crate::backend::cascade::llm::model::tests::{Act, answer, serve};
 use crate::backend::tests::within;
 use crate::call::event::{Generation, TurnId};
@@ -32,7 +34,7 @@ async fn listener(
         }
         requests
     });
-    let (listener, mut reports) = Listener::open(Arc::new(endpoint));
+    let (listener, mut reports) = open(Arc::new(endpoint));
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
     (listener, reports, server)
 }
