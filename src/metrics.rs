@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::call::event::{ClientEvent, EndReason, TurnMetrics, Usage};
+use crate::call::event::{ClientEvent, Cost, EndReason, TurnMetrics, Usage};
 
 /// Upper bounds of the histogram of response times, in seconds: fine around the 300 ms that a user takes for
 /// an answer at once, up to where a user takes the line for dead.
@@ -40,7 +40,8 @@ impl<const N: usize> EncodeLabelSet for Labels<N> {
 }
 
 type OfAgent<M> = Family<Labels<1>, M>;
-type Money = Counter<f64, AtomicU64>;
+/// What is not counted in whole numbers.
+type Amount = Counter<f64, AtomicU64>;
 
 /// The counts of all agents.
 #[derive(Debug, Default)]
@@ -54,7 +55,9 @@ pub struct Metrics {
     response: OfAgentResponse,
     steps: Steps,
     tokens: Family<Labels<3>, Counter>,
-    cost: OfAgent<Money>,
+    heard: OfAgent<Amount>,
+    spoken: OfAgent<Counter>,
+    cost: Family<Labels<2>, Amount>,
 }
 
 /// The family of histograms; a name, because its constructor is part of its type.
@@ -91,6 +94,8 @@ impl Metrics {
             response,
             steps,
             tokens,
+            heard,
+            spoken,
             cost,
         } = &mut metrics;
         registry.register("antiphon_calls", "Calls that run now", running.clone());
@@ -103,9 +108,13 @@ impl Metrics {
         registry.register("antiphon_response_seconds", help, response.0.clone());
         let help = "Where the time of an answer went: each step from the one before it";
         registry.register("antiphon_step_seconds", help, steps.0.clone());
-        let help = "Tokens of speech-to-speech models, by kind and direction as the model sees it";
+        let help = "Tokens of models, by kind and direction as the model sees it";
         registry.register("antiphon_tokens", help, tokens.clone());
-        let help = "What those tokens cost, in the currency of the configured prices";
+        let help = "Audio that speech recognition was sent";
+        registry.register("antiphon_heard_seconds", help, heard.clone());
+        let help = "Characters that voices were given to speak";
+        registry.register("antiphon_spoken_characters", help, spoken.clone());
+        let help = "What all that costs, by stage, in the currency of the configured prices";
         registry.register("antiphon_cost", help, cost.clone());
         metrics
     }
@@ -123,6 +132,10 @@ impl Metrics {
             let labels = [("agent", name.to_owned()), ("step", step.to_owned())];
             self.steps.0.get_or_create_owned(&Labels(labels))
         };
+        let cost = |stage: &str| {
+            let labels = [("agent", name.to_owned()), ("stage", stage.to_owned())];
+            self.cost.get_or_create_owned(&Labels(labels))
+        };
         AgentMetrics {
             name: name.into(),
             running: self.running.get_or_create_owned(&agent),
@@ -136,7 +149,9 @@ impl Metrics {
             text_in: tokens("text", "in"),
             speech_out: tokens("speech", "out"),
             text_out: tokens("text", "out"),
-            cost: self.cost.get_or_create_owned(&agent),
+            heard_seconds: self.heard.get_or_create_owned(&agent),
+            spoken_chars: self.spoken.get_or_create_owned(&agent),
+            cost: Cost::default().stages().map(|(stage, _)| cost(stage)),
         }
     }
 
@@ -165,7 +180,10 @@ pub struct AgentMetrics {
     text_in: Counter,
     speech_out: Counter,
     text_out: Counter,
-    cost: Money,
+    heard_seconds: Amount,
+    spoken_chars: Counter,
+    /// As [`Cost::stages`].
+    cost: [Amount; 3],
 }
 
 impl AgentMetrics {
@@ -224,7 +242,11 @@ impl AgentMetrics {
         self.text_in.inc_by(usage.text_in);
         self.speech_out.inc_by(usage.speech_out);
         self.text_out.inc_by(usage.text_out);
-        self.cost.inc_by(usage.cost());
+        self.heard_seconds.inc_by(usage.heard_ms as f64 / 1_000.0);
+        self.spoken_chars.inc_by(usage.spoken_chars);
+        for (counter, (_, cost)) in self.cost.iter().zip(usage.cost.stages()) {
+            counter.inc_by(cost);
+        }
     }
 }
 

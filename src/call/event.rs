@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use crate::call::event::evidence::{
     Canceller, Decision, EchoEvidence, EchoVerdict, FrameFeatures, Stage,
 };
-pub use crate::call::event::usage::Usage;
+pub use crate::call::event::usage::{Cost, Usage};
 use crate::time::SessionTime;
 
 // ==== Identity ====

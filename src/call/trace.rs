@@ -116,7 +116,8 @@ impl Trace {
             ClientEvent::Turn(metrics) => measured(metrics),
             ClientEvent::Used { turn, usage } => {
                 let tokens = [usage.speech_in, usage.text_in, usage.speech_out, usage.text_out];
-                format!("used {turn} tokens={tokens:?}")
+                let (heard_ms, chars) = (usage.heard_ms, usage.spoken_chars);
+                format!("used {turn} tokens={tokens:?} heard={heard_ms}ms spoken={chars}chars")
             }
             ClientEvent::ToolCall { generation, name, .. } => {
                 format!("tool-call {generation} {name}")

@@ -4,7 +4,7 @@
 
 use super::wire::{Malformed, Put, Take};
 use crate::call::event::{
-    BackendEvent, ClientCommand, Generation, Playout, TurnId, Usage, WordTime,
+    BackendEvent, ClientCommand, Cost, Generation, Playout, TurnId, Usage, WordTime,
 };
 use crate::limits::FLIGHT_RECORD_BYTES_MAX;
 
@@ -62,11 +62,16 @@ pub(super) fn put_backend(out: &mut Vec<u8>, event: &BackendEvent) {
             out.put_str(reason);
         }
         BackendEvent::Used { turn, usage } => {
-            out.put_u8(14);
+            out.put_u8(16);
             out.put_u32(turn.0);
-            let Usage { speech_in, text_in, speech_out, text_out, cost_nanos } = *usage;
-            for count in [speech_in, text_in, speech_out, text_out, cost_nanos] {
+            let Usage { speech_in, text_in, speech_out, text_out, heard_ms, spoken_chars, cost } =
+                *usage;
+            let Cost { asr_nanos, llm_nanos, tts_nanos } = cost;
+            for count in [speech_in, text_in, speech_out, text_out, heard_ms, spoken_chars] {
                 out.put_u64(count);
+            }
+            for nanos in [asr_nanos, llm_nanos, tts_nanos] {
+                out.put_u64(nanos);
             }
         }
         BackendEvent::TurnsAreYours => out.put_u8(15),
@@ -101,19 +106,29 @@ pub(super) fn take_backend(bytes: &mut Take<'_>) -> Result<BackendEvent, Malform
         }
         12 => BackendEvent::Failed { message: bytes.string()? },
         13 => BackendEvent::HangUp { reason: bytes.string()? },
-        14 => BackendEvent::Used {
-            turn: turn(bytes)?,
-            usage: Usage {
-                speech_in: bytes.u64()?,
-                text_in: bytes.u64()?,
-                speech_out: bytes.u64()?,
-                text_out: bytes.u64()?,
-                cost_nanos: bytes.u64()?,
-            },
-        },
+        // As it was written while only speech-to-speech models told what they used.
+        14 => {
+            let (turn, mut usage) = (turn(bytes)?, tokens(bytes)?);
+            usage.cost.llm_nanos = bytes.u64()?;
+            BackendEvent::Used { turn, usage }
+        }
         15 => BackendEvent::TurnsAreYours,
+        16 => {
+            let (turn, mut usage) = (turn(bytes)?, tokens(bytes)?);
+            usage.heard_ms = bytes.u64()?;
+            usage.spoken_chars = bytes.u64()?;
+            let (asr_nanos, llm_nanos) = (bytes.u64()?, bytes.u64()?);
+            usage.cost = Cost { asr_nanos, llm_nanos, tts_nanos: bytes.u64()? };
+            BackendEvent::Used { turn, usage }
+        }
         _ => return Err(Malformed("an event of the backend is of an unknown kind")),
     })
+}
+
+fn tokens(bytes: &mut Take<'_>) -> Result<Usage, Malformed> {
+    let (speech_in, text_in) = (bytes.u64()?, bytes.u64()?);
+    let (speech_out, text_out) = (bytes.u64()?, bytes.u64()?);
+    Ok(Usage { speech_in, text_in, speech_out, text_out, ..Usage::default() })
 }
 
 pub(super) fn put_client(out: &mut Vec<u8>, command: &ClientCommand) {

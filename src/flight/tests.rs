@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::replay::{Engine, Replay};
 use super::{FileError, Header, Kind, Reader, Recorded, Recorder, file};
 use crate::agent::{Agent, AgentSettings, Observe};
-use crate::call::event::{BackendEvent, ClientCommand, Generation, TurnId, Usage, WordTime};
+use crate::call::event::{BackendEvent, ClientCommand, Cost, Generation, TurnId, Usage, WordTime};
 use crate::call::settings::{EndpointSettings, EndpointStrategy};
 use crate::dsp::vad::level::LevelVoice;
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
@@ -413,7 +413,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(BackendEvent::WantsToSpeak),
         Just(BackendEvent::TurnsAreYours),
         (any::<u32>(), any::<u64>()).prop_map(|(turn, count)| {
-            let usage = Usage { speech_in: count, cost_nanos: count / 2, ..Usage::default() };
+            let usage = Usage {
+                speech_in: count,
+                cost: Cost { tts_nanos: count / 2, ..Cost::default() },
+                ..Usage::default()
+            };
             BackendEvent::Used { turn: TurnId(turn), usage }
         }),
         text().prop_map(|text| BackendEvent::UserTranscript {

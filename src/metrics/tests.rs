@@ -1,5 +1,5 @@
 use super::*;
-use crate::call::event::{Generation, Heard, TurnId, TurnMetrics};
+use crate::call::event::{Cost, Generation, Heard, TurnId, TurnMetrics};
 
 fn value(text: &str, sample: &str) -> f64 {
     let line = text
@@ -15,7 +15,7 @@ fn an_agent_has_zeros_before_its_first_call() {
     let _agent = metrics.agent("sales");
     let text = metrics.text();
     assert_eq!(value(&text, "antiphon_calls{agent=\"sales\"}"), 0.0);
-    assert_eq!(value(&text, "antiphon_cost_total{agent=\"sales\"}"), 0.0);
+    assert_eq!(value(&text, "antiphon_cost_total{agent=\"sales\",stage=\"llm\"}"), 0.0);
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
@@ -23,8 +23,16 @@ fn an_agent_has_zeros_before_its_first_call() {
 fn what_calls_use_is_added_up_by_agent() {
     let metrics = Metrics::new();
     let (sales, support) = (metrics.agent("sales"), metrics.agent("support"));
-    let usage =
-        Usage { speech_in: 10, text_in: 20, speech_out: 30, text_out: 40, cost_nanos: 1_500_000 };
+    let cost = Cost { asr_nanos: 1_000_000, llm_nanos: 1_500_000, tts_nanos: 0 };
+    let usage = Usage {
+        speech_in: 10,
+        text_in: 20,
+        speech_out: 30,
+        text_out: 40,
+        heard_ms: 1_250,
+        spoken_chars: 7,
+        cost,
+    };
     sales.handle_event(&ClientEvent::Used { turn: TurnId(1), usage });
     // Another call of the same agent.
     metrics.agent("sales").handle_event(&ClientEvent::Used { turn: TurnId(1), usage });
@@ -39,7 +47,13 @@ fn what_calls_use_is_added_up_by_agent() {
     assert_eq!(tokens("sales", "speech", "out"), 60.0);
     assert_eq!(tokens("sales", "text", "out"), 80.0);
     assert_eq!(tokens("support", "text", "out"), 0.0);
-    assert!((value(&text, "antiphon_cost_total{agent=\"sales\"}") - 0.003).abs() < 1e-9);
+    assert_eq!(value(&text, "antiphon_heard_seconds_total{agent=\"sales\"}"), 2.5);
+    assert_eq!(value(&text, "antiphon_spoken_characters_total{agent=\"sales\"}"), 14.0);
+    for (stage, expected) in [("asr", 0.002), ("llm", 0.003), ("tts", 0.0)] {
+        let labels = format!("agent=\"sales\",stage=\"{stage}\"");
+        let cost = value(&text, &format!("antiphon_cost_total{{{labels}}}"));
+        assert!((cost - expected).abs() < 1e-9, "{stage}: {cost}");
+    }
 }
 
 #[test]

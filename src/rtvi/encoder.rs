@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::VERSION;
 use super::segments::{Segments, Spoken, clipped, pieces};
 use super::wire::{
-    About, Message, Metric, ServerMessage, SpokenProgress, SpokenStatus, TokenCount, UsedTokens,
-    millis, seconds, text,
+    About, Message, Metric, ServerMessage, SpokenProgress, SpokenStatus, TokenCount, Used, millis,
+    seconds, text,
 };
 use crate::call::event::{ClientEvent, Generation, Heard, TurnMetrics, Usage};
 use crate::limits::DATA_MESSAGE_BYTES_MAX;
@@ -234,6 +234,7 @@ fn turn(out: &mut Out, metrics: &TurnMetrics) {
         ttfb: ttfb.into_iter().flatten().collect(),
         processing: processing.into_iter().flatten().collect(),
         tokens: Vec::new(),
+        characters: Vec::new(),
     });
     out.push(&Message::ServerMessage(ServerMessage::Turn(metrics.into())));
 }
@@ -241,15 +242,24 @@ fn turn(out: &mut Out, metrics: &TurnMetrics) {
 fn used(out: &mut Out, turn: u32, usage: &Usage) {
     let prompt_tokens = usage.speech_in.saturating_add(usage.text_in);
     let completion_tokens = usage.speech_out.saturating_add(usage.text_out);
-    let tokens = vec![TokenCount { processor: "llm", prompt_tokens, completion_tokens }];
-    out.push(&Message::Metrics { ttfb: Vec::new(), processing: Vec::new(), tokens });
-    let usage = UsedTokens {
+    let mut tokens = vec![TokenCount { processor: "llm", prompt_tokens, completion_tokens }];
+    tokens.retain(|count| count.prompt_tokens > 0 || count.completion_tokens > 0);
+    let mut characters = vec![Metric { processor: "tts", value: usage.spoken_chars as f64 }];
+    characters.retain(|count| count.value > 0.0);
+    if !(tokens.is_empty() && characters.is_empty()) {
+        let (ttfb, processing) = (Vec::new(), Vec::new());
+        out.push(&Message::Metrics { ttfb, processing, tokens, characters });
+    }
+    let usage = Used {
         turn,
         speech_in: usage.speech_in,
         text_in: usage.text_in,
         speech_out: usage.speech_out,
         text_out: usage.text_out,
+        heard_ms: usage.heard_ms,
+        spoken_chars: usage.spoken_chars,
         cost: usage.cost(),
+        cost_by_stage: usage.cost.into(),
     };
     out.push(&Message::ServerMessage(ServerMessage::Used(usage)));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::call::event::TurnMetrics;
+use crate::call::event::{Cost, TurnMetrics};
 
 /// The `label` of every RTVI message; clients drop what does not carry it.
 pub(super) const LABEL: &str = "rtvi-ai";
@@ -86,6 +86,8 @@ pub(super) enum Message<'a> {
         processing: Vec<Metric>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tokens: Vec<TokenCount>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        characters: Vec<Metric>,
     },
     LlmFunctionCallInProgress {
         tool_call_id: &'a str,
@@ -117,7 +119,7 @@ pub(super) struct SpokenProgress<'a> {
     pub(super) remaining_text: &'a str,
 }
 
-/// One measured time, in seconds.
+/// One measured time, in seconds, or a count.
 #[derive(Serialize)]
 pub(super) struct Metric {
     pub(super) processor: &'static str,
@@ -132,15 +134,33 @@ pub(super) struct TokenCount {
     pub(super) completion_tokens: u64,
 }
 
-/// The same by kind, and what they cost in the currency of the configured prices.
+/// All that was used, and what it costs in the currency of the configured prices.
 #[derive(Serialize)]
-pub(super) struct UsedTokens {
+pub(super) struct Used {
     pub(super) turn: u32,
     pub(super) speech_in: u64,
     pub(super) text_in: u64,
     pub(super) speech_out: u64,
     pub(super) text_out: u64,
+    pub(super) heard_ms: u64,
+    pub(super) spoken_chars: u64,
     pub(super) cost: f64,
+    pub(super) cost_by_stage: StageCosts,
+}
+
+/// What of the cost is whose.
+#[derive(Serialize)]
+pub(super) struct StageCosts {
+    pub(super) asr: f64,
+    pub(super) llm: f64,
+    pub(super) tts: f64,
+}
+
+impl From<Cost> for StageCosts {
+    fn from(cost: Cost) -> Self {
+        let [(_, asr), (_, llm), (_, tts)] = cost.stages();
+        Self { asr, llm, tts }
+    }
 }
 
 /// What Antiphon tells beyond RTVI.
@@ -149,7 +169,7 @@ pub(super) struct UsedTokens {
 pub(super) enum ServerMessage<'a> {
     Floor { state: &'static str, turn: u32, generation: u32, at_ms: u64 },
     Turn(TurnTimes),
-    Used(UsedTokens),
+    Used(Used),
     Heard { generation: u32, heard_ms: f64, text: &'a str, source: &'static str, interrupted: bool },
 }
 

@@ -286,6 +286,8 @@ impl Registry {
                 judgements_missed = stats.agent.call.judgements_missed,
                 speech_tokens = stats.agent.call.usage.speech_in + stats.agent.call.usage.speech_out,
                 text_tokens = stats.agent.call.usage.text_in + stats.agent.call.usage.text_out,
+                heard_ms = stats.agent.call.usage.heard_ms,
+                spoken_chars = stats.agent.call.usage.spoken_chars,
                 cost = stats.agent.call.usage.cost(),
                 "call ended"
             );

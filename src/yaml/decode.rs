@@ -64,6 +64,13 @@ impl<'n> Place<'n> {
         self.within(errors, parsed.filter(|number| range.contains(number)), &expected)
     }
 
+    /// A finite number within `range`.
+    pub fn f64_in(&self, errors: &mut Errors, range: RangeInclusive<f64>) -> Option<f64> {
+        let expected = format!("a number from {} to {}", range.start(), range.end());
+        let parsed = self.scalar(errors, &expected)?.parse::<f64>().ok();
+        self.within(errors, parsed.filter(|number| range.contains(number)), &expected)
+    }
+
     /// A whole number of milliseconds within `range_ms`.
     pub fn duration_ms(
         &self,
@@ -245,6 +252,11 @@ impl<'n> Fields<'n, '_> {
     /// A finite number within `range`.
     pub fn f32_in(&mut self, key: &str, range: RangeInclusive<f32>, default: f32) -> f32 {
         self.place(key).and_then(|place| place.f32_in(self.errors, range)).unwrap_or(default)
+    }
+
+    /// A finite number within `range`.
+    pub fn f64_in(&mut self, key: &str, range: RangeInclusive<f64>, default: f64) -> f64 {
+        self.place(key).and_then(|place| place.f64_in(self.errors, range)).unwrap_or(default)
     }
 
     /// A whole number of milliseconds within `range_ms`.

@@ -16,7 +16,7 @@ const VOICE_CHARS_MAX: usize = 64;
 const REGION_CHARS_MAX: usize = 32;
 const URL_CHARS_MAX: usize = 500;
 /// Of 1 000 tokens; more is a price of a million.
-const PRICE_MAX: f32 = 100.0;
+const PRICE_MAX: f64 = 100.0;
 const INSTRUCTION_CHARS_MAX: usize = 1_000;
 /// Conversations that one connection carries: the service takes 128 streams on one, and one more hangs.
 const SESSIONS_PER_CONNECTION: usize = 100;
@@ -63,11 +63,7 @@ fn prices(fields: &mut Fields<'_, '_>, prices: &mut Prices) {
         ("text_out", &mut prices.text_out),
     ];
     for (key, price) in rows {
-        let standard = *price as f32;
-        let told = fields.f32_in(key, 0.0..=PRICE_MAX, standard);
-        if told != standard {
-            *price = f64::from(told);
-        }
+        *price = fields.f64_in(key, 0.0..=PRICE_MAX, *price);
     }
 }
 

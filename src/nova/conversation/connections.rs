@@ -16,7 +16,7 @@ use super::commands::filled;
 use super::losing::{EARLY_DEATH, GoingOn};
 use super::watches::Watch;
 use super::{Act, Conversation, LineEvent, LineId, Warm, declarations};
-use crate::call::event::{BackendEvent, Usage};
+use crate::call::event::{BackendEvent, Cost, Usage};
 use crate::limits::{NOVA_LEAVING_MAX, NOVA_UNIT_EVENTS_MAX};
 use crate::nova::contents::{Contents, Said};
 use crate::nova::event;
@@ -376,8 +376,9 @@ impl Conversation {
             return;
         }
         let Tokens { speech_in, text_in, speech_out, text_out } = tokens;
-        let cost_nanos = (self.setup.prices.cost(&tokens) * 1e9) as u64;
-        self.used += Usage { speech_in, text_in, speech_out, text_out, cost_nanos };
+        let llm_nanos = (self.setup.prices.cost(&tokens) * 1e9) as u64;
+        let cost = Cost { llm_nanos, ..Cost::default() };
+        self.used += Usage { speech_in, text_in, speech_out, text_out, cost, ..Usage::default() };
         if self.timers.deadline(Watch::Usage).is_none() {
             self.timers.arm(Watch::Usage, now + USAGE_PAUSE);
         }

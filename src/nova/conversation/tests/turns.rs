@@ -274,6 +274,6 @@ fn what_was_used_is_told_together() {
     }
     rig.wait(2_000);
     rig.check(&expect![[r#"
-        -> Used { turn: TurnId(0), usage: Usage { speech_in: 30, text_in: 0, speech_out: 30, text_out: 0, cost_nanos: 450000 } }
+        -> Used { turn: TurnId(0), usage: Usage { speech_in: 30, text_in: 0, speech_out: 30, text_out: 0, heard_ms: 0, spoken_chars: 0, cost: Cost { asr_nanos: 0, llm_nanos: 450000, tts_nanos: 0 } } }
     "#]]);
 }
