@@ -18,6 +18,7 @@ mod http;
 mod larder;
 mod library;
 pub mod llm;
+mod meter;
 mod settings;
 mod socket;
 mod stage;
@@ -40,6 +41,7 @@ pub use self::stage::Ranked;
 use self::asr::AsrStage;
 use self::larder::{Larder, Preparing};
 use self::llm::LlmStage;
+use self::meter::Meter;
 use self::stage::Stage;
 use self::talk::{Brain, Talk, Voicing};
 use self::tools::Tools;
@@ -149,11 +151,14 @@ impl Backend for Cascade {
 
     fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
         let (session, channels) = channels();
+        let meter = Arc::new(Meter::default());
         let brain = match &self.model {
             None => Brain::dialogue(call.greeting, self.time_zone.clone()),
-            Some(model) => Brain::model(Arc::clone(model), &self.tools, &self.memory, call),
+            Some(model) => Brain::model(Arc::clone(model), &self.tools, &self.memory, call, &meter),
         };
-        let talk = Talk::new(asr::open(&self.asr), tts::open(&self.tts), brain, self.voice());
+        let ears = asr::open(&self.asr, &meter);
+        let voice = tts::open(&self.tts, &meter);
+        let talk = Talk::new(ears, voice, brain, self.voice(), meter);
         tokio::spawn(session::run(talk, channels));
         Ok(session)
     }

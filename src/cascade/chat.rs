@@ -13,7 +13,7 @@ mod strict;
 use serde_json::{Value, json};
 
 pub use self::calls::{CallFault, RefusedCall, ToolCalls};
-pub use self::event::{CallFragment, ChatEvent, ChatUsage, Chunk, Finish, read_error, read_event};
+pub use self::event::{CallFragment, ChatEvent, Chunk, Finish, read_error, read_event};
 pub use self::strict::can_be_strict;
 use super::context::{Prompt, ToolCall, Turn};
 
@@ -67,6 +67,14 @@ pub struct ToolDeclaration {
     pub schema: Value,
     /// Whether its schema is such that a server can force the model to keep to it: [`can_be_strict`].
     pub can_be_strict: bool,
+}
+
+impl ToolDeclaration {
+    /// How long it is, in characters.
+    pub fn chars(&self) -> u64 {
+        let texts = [&self.name, &self.description, &self.schema.to_string()];
+        texts.map(|text| text.chars().count() as u64).iter().sum()
+    }
 }
 
 /// The body of the request for the next answer, streamed.

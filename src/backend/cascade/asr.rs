@@ -24,6 +24,7 @@ use self::streaming::Streaming;
 use self::transcribe::Transcribe;
 use self::transcription::Transcription;
 use super::error::StageError;
+use super::meter::{Bill, Meter};
 use super::settings::AsrSettings;
 use super::stage::Stage;
 use crate::agent::PcmFrame;
@@ -82,22 +83,23 @@ impl AsrStage {
     }
 
     /// Begins to listen to a call. The first report is [`AsrReport::Ready`] or [`AsrReport::Failed`].
-    pub(super) fn open(&self) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
+    /// `bill` pays for what a service hears.
+    pub(super) fn open(&self, bill: Bill) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
         match self {
             Self::PocketSphinx(clinic) => {
                 let (ears, reports) = Ears::open(Arc::clone(clinic));
                 (Box::new(ears), reports)
             }
             Self::Transcription(endpoint) => {
-                let (listener, reports) = transcription::open(Arc::clone(endpoint));
+                let (listener, reports) = transcription::open(Arc::clone(endpoint), bill);
                 (Box::new(listener), reports)
             }
             Self::Transcribe(service) => {
-                let (listener, reports) = transcribe::open(Arc::clone(service));
+                let (listener, reports) = transcribe::open(Arc::clone(service), bill);
                 (Box::new(listener), reports)
             }
             Self::Streaming(service) => {
-                let (listener, reports) = streaming::open(Arc::clone(service));
+                let (listener, reports) = streaming::open(Arc::clone(service), bill);
                 (Box::new(listener), reports)
             }
         }
@@ -105,11 +107,14 @@ impl AsrStage {
 }
 
 /// Begins to listen to a call, with whichever provider can.
-pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
+pub(super) fn open(
+    stage: &Arc<Stage<AsrStage>>,
+    meter: &Arc<Meter>,
+) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
     match stage.only() {
-        Some(only) => only.open(),
+        Some(only) => only.open(stage.bill(0, meter)),
         None => {
-            let (chain, reports) = chain::open(stage);
+            let (chain, reports) = chain::open(stage, meter);
             (Box::new(chain), reports)
         }
     }

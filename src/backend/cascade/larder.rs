@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 
 use super::PACE_RANGE;
+use super::meter::Meter;
 use super::stage::Stage;
 use super::tts::{Tts, TtsReport, TtsStage};
 use crate::call::event::Generation;
@@ -44,7 +45,8 @@ impl Larder {
     pub(super) fn prepare(self: &Arc<Self>, pace: f32) -> Preparing {
         let larder = Arc::clone(self);
         Preparing(tokio::spawn(async move {
-            let (voice, mut reports) = super::tts::open(&larder.stage);
+            let meter = Arc::new(Meter::default());
+            let (voice, mut reports) = super::tts::open(&larder.stage, &meter);
             for (at, sentence) in larder.sentences.iter().enumerate() {
                 let work = Generation(u32::try_from(at).unwrap_or(u32::MAX));
                 let _speaking = voice.speak(work, sentence.clone(), pace);
@@ -65,7 +67,9 @@ impl Larder {
                     }
                 }
             }
-            tracing::debug!(stats = ?larder.stats(), "spoken ahead");
+            let used = meter.take();
+            let (chars, cost) = (used.spoken_chars, used.cost());
+            tracing::info!(chars, cost, stats = ?larder.stats(), "spoken ahead");
         }))
     }
 

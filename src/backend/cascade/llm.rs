@@ -15,10 +15,11 @@ pub use self::model::LlmSettings;
 use self::converse::Converse;
 use self::model::Model;
 use super::error::StageError;
+use super::meter::{Bill, Exchange};
 use super::settings::ModelSettings;
 use crate::backend::{BackendError, Problem};
 use crate::call::event::Generation;
-use crate::cascade::chat::{RefusedCall, ToolDeclaration};
+use crate::cascade::chat::{RefusedCall, ToolCalls, ToolDeclaration};
 use crate::cascade::context::{Context, ToolCall};
 use crate::limits::MODEL_REPORTS_MAX;
 
@@ -50,7 +51,7 @@ impl LlmStage {
         }
     }
 
-    /// Has the model write what follows in `context`. Calls of tools without an id get one that no call of
+    /// Has the model write what follows in `context`, for which `bill` pays. Calls of tools without an id get one that no call of
     /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped.
     pub(super) fn ask(
         &self,
@@ -58,10 +59,16 @@ impl LlmStage {
         context: &Context,
         tools: &[ToolDeclaration],
         reports: mpsc::Sender<ModelReport>,
+        bill: &Bill,
     ) -> Asking {
+        let chars = tools.iter().map(ToolDeclaration::chars).sum::<u64>();
+        let prompt = context.prompt();
+        let exchange = bill.asks(prompt.chars() + chars);
+        let calls = ToolCalls::new(context.calls_so_far());
+        let answer = Answer { generation: work, reports, calls, exchange };
         match self {
-            Self::Chat(model) => model.ask(work, context, tools, reports),
-            Self::Converse(model) => Converse::ask(model, work, context, tools, reports),
+            Self::Chat(model) => model.ask(&prompt, tools, answer),
+            Self::Converse(model) => Converse::ask(model, &prompt, tools, answer),
         }
     }
 }
@@ -77,6 +84,31 @@ pub(in crate::backend) enum ModelReport {
 
 /// The tools that an answer calls; none for most.
 pub(in crate::backend) type Calls = Vec<Result<ToolCall, RefusedCall>>;
+
+/// An answer that a model is writing. Dropping it puts its cost down.
+struct Answer {
+    generation: Generation,
+    reports: mpsc::Sender<ModelReport>,
+    calls: ToolCalls,
+    exchange: Exchange,
+}
+
+impl Answer {
+    /// More of its text. False: nobody listens any more, the session is over and the request with it.
+    async fn say(&mut self, text: String) -> bool {
+        self.exchange.wrote(&text);
+        self.reports.send(ModelReport::Text { generation: self.generation, text }).await.is_ok()
+    }
+
+    /// It is complete, or broke off for a reason. What it cost may still be told.
+    async fn finish(mut self, result: Result<(), StageError>) -> Exchange {
+        self.exchange.settle(&result);
+        let result = result.map(|()| self.calls.finish());
+        // Nobody listening any more is no error.
+        let _ = self.reports.send(ModelReport::Done { generation: self.generation, result }).await;
+        self.exchange
+    }
+}
 
 /// Where a session's requests report.
 pub(in crate::backend) fn reports() -> (mpsc::Sender<ModelReport>, mpsc::Receiver<ModelReport>) {

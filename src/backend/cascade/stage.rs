@@ -1,15 +1,17 @@
 //! The providers of one stage of an agent, in the order in which they are asked.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
 use crate::backend::BackendError;
 use crate::cascade::failover::{Breakers, Failure, FailureKind, ProviderSettings};
+use crate::cascade::price::Prices;
 use crate::time::SessionTime;
 
 use super::error::StageError;
+use super::meter::{Bill, Meter};
 
 /// The settings of one provider, and how it is used beside others.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +20,14 @@ pub struct Ranked<S> {
     pub settings: S,
     /// Budget, hedge and breaker. Without effect where there is only one provider.
     pub usage: ProviderSettings,
+    /// What its work costs.
+    pub prices: Prices,
 }
 
-/// Used as a provider is by default.
+/// Used as a provider is by default, for nothing.
 impl<S> From<S> for Ranked<S> {
     fn from(settings: S) -> Self {
-        Self { settings, usage: ProviderSettings::default() }
+        Self { settings, usage: ProviderSettings::default(), prices: Prices::default() }
     }
 }
 
@@ -32,6 +36,7 @@ pub(super) struct Stage<P> {
     providers: Vec<P>,
     /// How each is named in logs.
     names: Vec<String>,
+    prices: Vec<Prices>,
     /// Held for an instant, and never while something is waited for.
     breakers: Mutex<Breakers>,
     /// When the clock of the breakers began.
@@ -49,9 +54,11 @@ impl<P> Stage<P> {
         let breakers = Breakers::new(usage)
             .map_err(|error| BackendError::Invalid { problem: format!("{what}: {error}") })?;
         let names = ranked.iter().map(|provider| provider.settings.to_string()).collect();
+        let prices = ranked.iter().map(|provider| provider.prices).collect();
         let providers = ranked.into_iter().map(|provider| load(provider.settings));
         let providers = providers.collect::<Result<_, _>>()?;
-        Ok(Self { providers, names, breakers: Mutex::new(breakers), began: Instant::now() })
+        let (breakers, began) = (Mutex::new(breakers), Instant::now());
+        Ok(Self { providers, names, prices, breakers, began })
     }
 
     pub(super) fn providers(&self) -> &[P] {
@@ -61,6 +68,11 @@ impl<P> Stage<P> {
     /// How a provider is named in logs.
     pub(super) fn name(&self, provider: usize) -> &str {
         &self.names[provider]
+    }
+
+    /// What a provider's work for a call is put down to.
+    pub(super) fn bill(&self, provider: usize, meter: &Arc<Meter>) -> Bill {
+        Bill::new(meter, self.prices[provider])
     }
 
     /// The provider, where there is only one: nobody can stand in for it.

@@ -7,6 +7,7 @@ mod brain;
 mod calls;
 mod reply;
 mod summing;
+mod usage;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -21,11 +22,13 @@ use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
 use self::calls::Late;
 use self::reply::{Ending, Kept, Made, Reply, Source};
+use self::usage::Accounts;
 use super::PACE_RANGE;
 use super::asr::{Ask, Asr, AsrReport};
 use super::dialogue::Answer;
 use super::larder::Larder;
 use super::llm::ModelReport;
+use super::meter::Meter;
 use super::tts::{Tts, TtsReport};
 use crate::agent::BackendInput;
 use crate::backend::session::Machine;
@@ -60,6 +63,7 @@ pub(super) struct Talk {
     late: Late,
     /// Turns that ended and whose words are not known yet.
     turns_awaited: usize,
+    accounts: Accounts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +105,7 @@ impl Talk {
         (tts, from_tts): (Box<dyn Tts>, mpsc::Receiver<TtsReport>),
         brain: BrainParts,
         voicing: Voicing,
+        meter: Arc<Meter>,
     ) -> Self {
         let BrainParts { brain, reported: from_model, done: from_tools } = brain;
         Self {
@@ -121,6 +126,7 @@ impl Talk {
             newest: Generation(0),
             late: Late::None,
             turns_awaited: 0,
+            accounts: Accounts::new(meter),
         }
     }
 
@@ -378,16 +384,18 @@ impl Talk {
     }
 
     /// Said to the call when its reply has nothing left.
-    fn end(&mut self, reply: Reply) -> BackendEvent {
+    fn end(&mut self, reply: Reply) {
         self.summarise();
+        self.tell_usage();
         let generation = reply.generation;
-        match reply.ending {
-            Ending::Finished => BackendEvent::ReplyFinished { generation },
-            Ending::Failed(message) => BackendEvent::ReplyFailed { generation, message },
-            Ending::HangUp => {
-                self.events.push_back(BackendEvent::HangUp { reason: GOODBYE.to_owned() });
-                BackendEvent::ReplyFinished { generation }
+        self.events.push_back(match &reply.ending {
+            Ending::Finished | Ending::HangUp => BackendEvent::ReplyFinished { generation },
+            Ending::Failed(message) => {
+                BackendEvent::ReplyFailed { generation, message: message.clone() }
             }
+        });
+        if matches!(reply.ending, Ending::HangUp) {
+            self.events.push_back(BackendEvent::HangUp { reason: GOODBYE.to_owned() });
         }
     }
 }
@@ -403,11 +411,15 @@ impl Machine for Talk {
     fn handle_input(&mut self, now: SessionTime, input: BackendInput) {
         match input {
             BackendInput::Audio(frame) => self.asr.hear(frame),
-            BackendInput::Command(command) => self.handle_command(now, command),
+            BackendInput::Command(command) => {
+                self.watch_command(now, &command);
+                self.handle_command(now, command);
+            }
         }
     }
 
     fn handle_report(&mut self, now: SessionTime, report: Report) {
+        self.watch_report(now, &report);
         match report {
             Report::Asr(report) => self.handle_asr(now, report),
             Report::Tts(report) => self.handle_tts(report),
@@ -441,6 +453,7 @@ impl Machine for Talk {
         if self.tools_due().is_some_and(|due| due <= now) {
             self.follow_tools(now);
         }
+        self.tell_usage_due(now);
         if let Some(event) = self.events.pop_front() {
             return Some(BackendOutput::Event(event));
         }
@@ -448,7 +461,8 @@ impl Machine for Talk {
         let generation = reply.generation;
         let Some(made) = reply.made.pop_front() else {
             let complete = self.reply.take_if(|reply| reply.is_complete())?;
-            return Some(BackendOutput::Event(self.end(complete)));
+            self.end(complete);
+            return self.events.pop_front().map(BackendOutput::Event);
         };
         self.speak_on();
         Some(match made {
@@ -475,10 +489,11 @@ impl Machine for Talk {
         if has_output {
             return Some(SessionTime::ZERO);
         }
-        match &self.brain {
+        let of_brain = match &self.brain {
             Brain::Dialogue { dialogue, .. } => dialogue.poll_timeout(),
             Brain::Model(_) => self.tools_due(),
-        }
+        };
+        [of_brain, self.accounts.due()].into_iter().flatten().min()
     }
 
     fn wants_input(&self) -> bool {

@@ -33,6 +33,7 @@ use self::mouth::Mouth;
 use self::polly::Polly;
 use self::speech::{Speaker, Speech};
 use super::error::StageError;
+use super::meter::{Bill, Meter};
 use super::settings::TtsSettings;
 use super::stage::Stage;
 use crate::backend::{BackendError, Problem};
@@ -73,23 +74,23 @@ impl TtsStage {
         }
     }
 
-    /// A call's voice, and where it reports.
-    pub(super) fn open(&self) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
+    /// A call's voice, for which `bill` pays, and where it reports.
+    pub(super) fn open(&self, bill: Bill) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
         match self {
             Self::Flite(flite) => {
                 let (mouth, reports) = Mouth::open(*flite);
                 (Box::new(mouth), reports)
             }
             Self::Polly(polly) => {
-                let (speaker, reports) = polly::Speaker::open(Arc::clone(polly));
+                let (speaker, reports) = polly::Speaker::open(Arc::clone(polly), bill);
                 (Box::new(speaker), reports)
             }
             Self::Speech(endpoint) => {
-                let (speaker, reports) = Speaker::open(Arc::clone(endpoint));
+                let (speaker, reports) = Speaker::open(Arc::clone(endpoint), bill);
                 (Box::new(speaker), reports)
             }
             Self::Live(voice) => {
-                let (speaker, reports) = LiveSpeaker::open(Arc::clone(voice));
+                let (speaker, reports) = LiveSpeaker::open(Arc::clone(voice), bill);
                 (Box::new(speaker), reports)
             }
         }
@@ -97,11 +98,14 @@ impl TtsStage {
 }
 
 /// A call's voice, of whichever provider can, and where it reports.
-pub(super) fn open(stage: &Arc<Stage<TtsStage>>) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
+pub(super) fn open(
+    stage: &Arc<Stage<TtsStage>>,
+    meter: &Arc<Meter>,
+) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
     match stage.only() {
-        Some(only) => only.open(),
+        Some(only) => only.open(stage.bill(0, meter)),
         None => {
-            let (chain, reports) = Chain::open(stage);
+            let (chain, reports) = Chain::open(stage, meter);
             (Box::new(chain), reports)
         }
     }

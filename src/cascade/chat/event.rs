@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::cascade::price::Tokens;
 use crate::limits::MODEL_ERROR_CHARS_MAX;
 
 /// What one event says.
@@ -28,7 +29,7 @@ pub struct Chunk {
     /// Why the model stopped, once it has.
     pub finish: Option<Finish>,
     /// What the answer used so far. Usually told once, at the end; a later one replaces it.
-    pub usage: Option<ChatUsage>,
+    pub usage: Option<Tokens>,
 }
 
 /// A piece of a tool call. Nothing in it is certain to be there.
@@ -57,17 +58,6 @@ pub enum Finish {
     ContentFilter,
     /// A reason that is not known.
     Other,
-}
-
-/// Tokens that a request used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChatUsage {
-    /// Read, those of `cached` among them.
-    pub prompt: u64,
-    /// Written.
-    pub completion: u64,
-    /// Read from the server's cache, which costs less.
-    pub cached: u64,
 }
 
 #[derive(Deserialize)]
@@ -175,10 +165,10 @@ fn finish(reason: &str) -> Finish {
 }
 
 /// What was used, as far as it is told in whole numbers.
-fn usage(usage: &Value) -> Option<ChatUsage> {
+fn usage(usage: &Value) -> Option<Tokens> {
     let count = |pointer| usage.pointer(pointer).and_then(Value::as_u64);
     let cached = count("/prompt_tokens_details/cached_tokens");
-    let told = ChatUsage {
+    let told = Tokens {
         prompt: count("/prompt_tokens").unwrap_or(0),
         completion: count("/completion_tokens").unwrap_or(0),
         cached: cached.or_else(|| count("/prompt_cache_hit_tokens")).unwrap_or(0),

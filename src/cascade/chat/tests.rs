@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cascade::context::ToolResult;
+use crate::cascade::price::Tokens;
 use crate::limits::{
     MODEL_CALLS_MAX, MODEL_ERROR_CHARS_MAX, TOOL_ARGUMENTS_BYTES_MAX, TOOL_NAME_CHARS_MAX,
     TOOL_USE_ID_BYTES_MAX,
@@ -28,7 +29,7 @@ fn finished(calls: ToolCalls) -> Vec<String> {
 #[test]
 fn events_of_many_servers_are_read() {
     let usage = |prompt, completion, cached| {
-        let usage = Some(ChatUsage { prompt, completion, cached });
+        let usage = Some(Tokens { prompt, completion, cached });
         ChatEvent::Chunk(Chunk { usage, ..Chunk::default() })
     };
     let ended = |finish| ChatEvent::Chunk(Chunk { finish: Some(finish), ..Chunk::default() });

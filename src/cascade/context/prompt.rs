@@ -10,6 +10,22 @@ pub struct Prompt {
     pub messages: Vec<Turn>,
 }
 
+impl Prompt {
+    /// How long all its texts are together, in characters.
+    pub fn chars(&self) -> u64 {
+        let chars = |text: &str| text.chars().count() as u64;
+        let of_turn = |turn: &Turn| match turn {
+            Turn::User(text) | Turn::Reminder(text) => chars(text),
+            Turn::Assistant { text, calls } => {
+                let of_call = |call: &ToolCall| chars(&call.name) + chars(&call.arguments);
+                chars(text) + calls.iter().map(of_call).sum::<u64>()
+            }
+            Turn::Results(results) => results.iter().map(|result| chars(&result.text)).sum(),
+        };
+        chars(&self.system) + self.messages.iter().map(of_turn).sum::<u64>()
+    }
+}
+
 /// One message of a [`Prompt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {

@@ -16,15 +16,20 @@ use self::heard::{Heard, Turns};
 use super::listener::Listener;
 use super::{Ask, Asr, AsrReport, AsrStage};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::stage::{Stage, exhausted};
 use crate::call::event::TurnId;
 use crate::cascade::failover::{Act, Attempt, FailureKind, First, Outcome, Permit};
 use crate::limits::UTTERANCE_FRAMES_MAX;
 
 /// Begins to listen to a call.
-pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Listener, mpsc::Receiver<AsrReport>) {
+pub(super) fn open(
+    stage: &Arc<Stage<AsrStage>>,
+    meter: &Arc<Meter>,
+) -> (Listener, mpsc::Receiver<AsrReport>) {
     let listening = Listening {
         stage: Arc::clone(stage),
+        meter: Arc::clone(meter),
         running: Vec::new(),
         turns: Turns::default(),
         is_ready: false,
@@ -37,6 +42,7 @@ pub(super) fn open(stage: &Arc<Stage<AsrStage>>) -> (Listener, mpsc::Receiver<As
 /// The task of a call.
 struct Listening {
     stage: Arc<Stage<AsrStage>>,
+    meter: Arc<Meter>,
     /// Those that hear; the first is the one that is believed while the user speaks.
     running: Vec<Running>,
     turns: Turns,
@@ -220,7 +226,7 @@ impl Listening {
             // It has heard the turn already.
             Some(running) => heard.last_ask().into_iter().for_each(|end| running.tell(end)),
             None => {
-                let mut running = Running::open(&self.stage, provider, None);
+                let mut running = Running::open(&self.stage, &self.meter, provider, None);
                 let turns = [Some(heard), self.turns.open()];
                 let asks = turns.into_iter().flatten().flat_map(Heard::asks);
                 asks.for_each(|ask| running.tell(ask));
@@ -247,7 +253,7 @@ impl Listening {
             let error = exhausted("speech recogniser", &[], self.last.take());
             return self.outbox.push_back(AsrReport::Failed(error));
         };
-        let mut running = Running::open(&self.stage, provider, permit);
+        let mut running = Running::open(&self.stage, &self.meter, provider, permit);
         let asks = self.turns.open().into_iter().flat_map(Heard::asks);
         asks.for_each(|ask| running.tell(ask));
         self.running.push(running);
@@ -255,8 +261,13 @@ impl Listening {
 }
 
 impl Running {
-    fn open(stage: &Stage<AsrStage>, provider: usize, permit: Option<Permit>) -> Self {
-        let (asr, reports) = stage.providers()[provider].open();
+    fn open(
+        stage: &Stage<AsrStage>,
+        meter: &Arc<Meter>,
+        provider: usize,
+        permit: Option<Permit>,
+    ) -> Self {
+        let (asr, reports) = stage.providers()[provider].open(stage.bill(provider, meter));
         Self { provider, permit, asr, reports, backlog: VecDeque::new() }
     }
 

@@ -25,6 +25,7 @@ use super::listener::Listener;
 use super::{Ask, AsrReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Bill;
 use crate::backend::cascade::socket::{Door, Socket, SocketError};
 use crate::cascade::recognition::Recognised;
 use crate::cascade::{deepgram, flux};
@@ -137,8 +138,8 @@ fn token_door(url: &str, key: Option<String>, patience: Duration) -> Result<Door
 }
 
 /// Connects, so that it can listen to a call.
-pub(super) fn open(service: Arc<Streaming>) -> (Listener, mpsc::Receiver<AsrReport>) {
-    Listener::spawn(|asked, reports| listen(service, asked, reports))
+pub(super) fn open(service: Arc<Streaming>, bill: Bill) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::spawn(|asked, reports| listen(service, bill, asked, reports))
 }
 
 /// An open connection.
@@ -166,6 +167,7 @@ enum LineEvent {
 /// The task of a call: what is asked and what the service says goes through [`Hearing`].
 async fn listen(
     service: Arc<Streaming>,
+    bill: Bill,
     mut asked: mpsc::Receiver<Ask>,
     reports: mpsc::Sender<AsrReport>,
 ) {
@@ -179,7 +181,7 @@ async fn listen(
             match act {
                 Act::Connect => line = Line::Opening(Box::pin(Arc::clone(&service).connect())),
                 Act::Send(outgoing) => {
-                    if let Err(error) = line.send(&outgoing).await {
+                    if let Err(error) = line.send(&outgoing, &bill).await {
                         hearing.handle_lost(now(), service.failed(&error));
                     }
                 }
@@ -224,7 +226,7 @@ impl Line {
     }
 
     /// On one that is not open, nothing is sent.
-    async fn send(&mut self, outgoing: &Outgoing) -> Result<(), SocketError> {
+    async fn send(&mut self, outgoing: &Outgoing, bill: &Bill) -> Result<(), SocketError> {
         let Self::Open(connection) = self else { return Ok(()) };
         let Connection { socket, wire } = &mut **connection;
         let sending = async {
@@ -234,9 +236,13 @@ impl Line {
             socket.flush().await
         };
         match timeout(RECOGNISER_SEND_TIMEOUT, sending).await {
-            Ok(sent) => Ok(sent?),
-            Err(_) => Err(SocketError::Broken),
+            Ok(sent) => sent?,
+            Err(_) => return Err(SocketError::Broken),
         }
+        if let Outgoing::Audio(pcm) = outgoing {
+            bill.heard(pcm.len());
+        }
+        Ok(())
     }
 
     /// Says goodbye, for which nobody waits.

@@ -21,6 +21,7 @@ use super::listener::Listener;
 use super::{Ask, AsrReport};
 use crate::backend::aws::{AwsSettings, Reach};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Bill;
 use crate::backend::{BackendError, Problem};
 use crate::cascade::failover::FailureKind;
 use crate::time::SessionTime;
@@ -105,13 +106,14 @@ impl fmt::Debug for Transcribe {
 }
 
 /// Begins to listen to a call.
-pub(super) fn open(service: Arc<Transcribe>) -> (Listener, mpsc::Receiver<AsrReport>) {
-    Listener::spawn(|asked, reports| listen(service, asked, reports))
+pub(super) fn open(service: Arc<Transcribe>, bill: Bill) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::spawn(|asked, reports| listen(service, bill, asked, reports))
 }
 
 /// The task of a call: what is asked goes through [`Hearing`], which says what the stream is told.
 async fn listen(
     service: Arc<Transcribe>,
+    bill: Bill,
     mut asked: mpsc::Receiver<Ask>,
     reports: mpsc::Sender<AsrReport>,
 ) {
@@ -140,6 +142,7 @@ async fn listen(
                 HearingAct::Open => stream = Some(Stream::open(Arc::clone(&service))),
                 HearingAct::Close => stream = None,
                 HearingAct::Send(pcm) => {
+                    bill.heard(pcm.len());
                     if let Some(Err(error)) = stream.as_ref().map(|stream| stream.send(&pcm)) {
                         stream = None;
                         hearing.handle_stream(time(Instant::now()), StreamEvent::Lost(error));

@@ -24,6 +24,7 @@ use super::{Ask, AsrReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, detail};
+use crate::backend::cascade::meter::Bill;
 use crate::backend::wav;
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
@@ -154,13 +155,17 @@ fn text_in(body: &str) -> Option<String> {
 }
 
 /// Begins to listen to a call.
-pub(super) fn open(endpoint: Arc<Transcription>) -> (Listener, mpsc::Receiver<AsrReport>) {
-    Listener::spawn(|asked, reports| listen(endpoint, asked, reports))
+pub(super) fn open(
+    endpoint: Arc<Transcription>,
+    bill: Bill,
+) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::spawn(|asked, reports| listen(endpoint, bill, asked, reports))
 }
 
 /// The task of a call: what is asked goes through [`Turn`], which says when to ask the endpoint.
 async fn listen(
     endpoint: Arc<Transcription>,
+    bill: Bill,
     mut asked: mpsc::Receiver<Ask>,
     reports: mpsc::Sender<AsrReport>,
 ) {
@@ -188,7 +193,12 @@ async fn listen(
             match act {
                 TurnAct::Ask { asked, pcm } => {
                     let endpoint = Arc::clone(&endpoint);
-                    let request = async move { (asked, endpoint.transcribe(pcm).await) };
+                    let mut entry = bill.hears(pcm.len());
+                    let request = async move {
+                        let text = endpoint.transcribe(pcm).await;
+                        entry.settle(&text);
+                        (asked, text)
+                    };
                     running.insert(asked, requests.spawn(request));
                 }
                 TurnAct::Abort(asked) => {

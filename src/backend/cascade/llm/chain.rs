@@ -7,6 +7,7 @@ use tokio::time::sleep_until;
 
 use super::{Asking, Calls, LlmStage, ModelReport, reports};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::stage::{Stage, exhausted};
 use crate::call::event::Generation;
 use crate::cascade::chat::ToolDeclaration;
@@ -24,9 +25,10 @@ pub(in crate::backend::cascade) fn ask(
     context: &Context,
     tools: &Arc<[ToolDeclaration]>,
     to: mpsc::Sender<ModelReport>,
+    meter: &Arc<Meter>,
 ) -> Asking {
     if let Some(only) = stage.only() {
-        return only.ask(work, context, tools, to);
+        return only.ask(work, context, tools, to, &stage.bill(0, meter));
     }
     let request = Request {
         stage: Arc::clone(stage),
@@ -34,6 +36,7 @@ pub(in crate::backend::cascade) fn ask(
         tools: Arc::clone(tools),
         work,
         to,
+        meter: Arc::clone(meter),
         written: String::new(),
         held: String::new(),
     };
@@ -46,6 +49,7 @@ struct Request {
     tools: Arc<[ToolDeclaration]>,
     work: Generation,
     to: mpsc::Sender<ModelReport>,
+    meter: Arc<Meter>,
     /// What was told of the answer: whole words.
     written: String,
     /// The beginning of a word, which the next provider would not know how to end.
@@ -102,7 +106,8 @@ impl Request {
                     Act::Start { provider } => {
                         let work = Generation(u32::try_from(provider).unwrap_or(u32::MAX));
                         let model = &stage.providers()[provider];
-                        let asking = model.ask(work, &context, &self.tools, to.clone());
+                        let bill = stage.bill(provider, &self.meter);
+                        let asking = model.ask(work, &context, &self.tools, to.clone(), &bill);
                         asked[provider] = Some(asking);
                     }
                     Act::Cancel { provider } => asked[provider] = None,

@@ -10,21 +10,23 @@ use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamOutput as 
 use aws_sdk_bedrockruntime::types::{
     ContentBlockDelta, ContentBlockStart, ConverseStreamOutput as Event, InferenceConfiguration,
 };
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Asking, ModelReport};
+use super::{Answer, Asking};
 use crate::backend::aws::{AwsSettings, Reach};
 use crate::backend::cascade::aws::{ended, refused, unready};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Exchange;
 use crate::backend::{BackendError, Problem};
-use crate::call::event::Generation;
-use crate::cascade::chat::{CallFragment, ToolCalls, ToolDeclaration};
-use crate::cascade::context::Context;
+use crate::cascade::chat::{CallFragment, ToolDeclaration};
+use crate::cascade::context::Prompt;
 use crate::cascade::converse::{Conversation, conversation};
 use crate::cascade::failover::FailureKind;
+use crate::cascade::price::Tokens;
 use crate::limits::MODEL_EVENT_BYTES_MAX;
 
+/// How long the count of an answer's tokens is waited for, which comes right after it.
+const RECKONING: Duration = Duration::from_secs(1);
 const SERVICE: &str = "the language model on Bedrock";
 
 /// Which model and how long it may take.
@@ -85,20 +87,21 @@ impl Converse {
     /// As [`LlmStage::ask`](super::LlmStage::ask).
     pub(super) fn ask(
         model: &Arc<Self>,
-        generation: Generation,
-        context: &Context,
+        prompt: &Prompt,
         tools: &[ToolDeclaration],
-        reports: mpsc::Sender<ModelReport>,
+        mut answer: Answer,
     ) -> Asking {
-        let conversation = conversation(&context.prompt(), !tools.is_empty());
+        let conversation = conversation(prompt, !tools.is_empty());
         let (model, tools) = (Arc::clone(model), tools.to_vec());
-        let calls = ToolCalls::new(context.calls_so_far());
         Asking(tokio::spawn(async move {
-            let mut answer = Answer { generation, reports: &reports, calls };
-            let result = model.answer(conversation, &tools, &mut answer).await;
-            let result = result.map(|()| answer.calls.finish());
-            // Nobody listening any more is no error.
-            let _ = reports.send(ModelReport::Done { generation, result }).await;
+            match model.answer(conversation, &tools, &mut answer).await {
+                Ok(rest) => {
+                    let exchange = answer.finish(Ok(())).await;
+                    // Whoever asked has all of the answer, and drops this task.
+                    tokio::spawn(timeout(RECKONING, reckon(rest, exchange)));
+                }
+                Err(error) => drop(answer.finish(Err(error)).await),
+            }
         }))
     }
 
@@ -106,8 +109,8 @@ impl Converse {
         &self,
         conversation: Conversation,
         tools: &[ToolDeclaration],
-        answer: &mut Answer<'_>,
-    ) -> Result<(), StageError> {
+        answer: &mut Answer,
+    ) -> Result<Opened, StageError> {
         let patience = self.settings.first_token_timeout;
         let opened = timeout(patience, self.open(conversation, tools));
         let mut opened = opened.await.unwrap_or_else(|_| Err(slow(patience)))?;
@@ -122,10 +125,10 @@ impl Converse {
                 }
                 Ok(Ok(Some(event))) => event,
             };
-            match answer.take(event).await? {
+            match answer.take_event(event).await? {
                 Taken::Something => patience = self.settings.stall_timeout,
                 Taken::Nothing => {}
-                Taken::End => return Ok(()),
+                Taken::End => return Ok(opened),
             }
         }
     }
@@ -170,21 +173,32 @@ fn slow(patience: Duration) -> StageError {
     failed(FailureKind::TimedOut, &problem)
 }
 
-struct Answer<'a> {
-    generation: Generation,
-    reports: &'a mpsc::Sender<ModelReport>,
-    calls: ToolCalls,
-}
-
 enum Taken {
     Something,
     Nothing,
     End,
 }
 
-impl Answer<'_> {
+/// What comes after the end of an answer: how many tokens it was.
+async fn reckon(mut rest: Opened, mut exchange: Exchange) {
+    while let Ok(Some(event)) = rest.stream.recv().await {
+        if let Event::Metadata(told) = event
+            && let Some(usage) = told.usage
+        {
+            let count = |tokens: i32| u64::try_from(tokens).unwrap_or(0);
+            let cached = count(usage.cache_read_input_tokens.unwrap_or(0));
+            let written = count(usage.cache_write_input_tokens.unwrap_or(0));
+            // What is read from the cache or written to it is not among the others.
+            let prompt = count(usage.input_tokens).saturating_add(cached).saturating_add(written);
+            let completion = count(usage.output_tokens);
+            return exchange.told(Tokens { prompt, completion, cached });
+        }
+    }
+}
+
+impl Answer {
     /// Whatever is neither text nor a call of a tool is not said: the model's reasoning, above all.
-    async fn take(&mut self, event: Event) -> Result<Taken, StageError> {
+    async fn take_event(&mut self, event: Event) -> Result<Taken, StageError> {
         match event {
             Event::ContentBlockStart(start) => {
                 let Some(ContentBlockStart::ToolUse(call)) = start.start else {
@@ -195,13 +209,13 @@ impl Answer<'_> {
                 self.take_call(start.content_block_index, id, name, String::new())
             }
             Event::ContentBlockDelta(delta) => match delta.delta {
-                Some(ContentBlockDelta::Text(text)) => self.say(text).await,
+                Some(ContentBlockDelta::Text(text)) => self.take_text(text).await,
                 Some(ContentBlockDelta::ToolUse(piece)) => {
                     self.take_call(delta.content_block_index, None, None, piece.input)
                 }
                 _ => Ok(Taken::Nothing),
             },
-            // What was used comes after it; nobody waits for that.
+            // What was used comes after it; whoever asked does not wait for that.
             Event::MessageStop(_) => Ok(Taken::End),
             _ => Ok(Taken::Nothing),
         }
@@ -219,7 +233,7 @@ impl Answer<'_> {
         Ok(Taken::Something)
     }
 
-    async fn say(&self, text: String) -> Result<Taken, StageError> {
+    async fn take_text(&mut self, text: String) -> Result<Taken, StageError> {
         if text.is_empty() {
             return Ok(Taken::Nothing);
         }
@@ -227,8 +241,6 @@ impl Answer<'_> {
             let problem = format!("sent more than {MODEL_EVENT_BYTES_MAX} bytes at once");
             return Err(failed(FailureKind::Malformed, &problem));
         }
-        let report = ModelReport::Text { generation: self.generation, text };
-        // Nobody listening: the session is over and the request with it.
-        Ok(self.reports.send(report).await.map_or(Taken::End, |()| Taken::Something))
+        Ok(if self.say(text).await { Taken::Something } else { Taken::End })
     }
 }

@@ -7,18 +7,16 @@ use eventsource_stream::Eventsource;
 use futures_util::{Stream, StreamExt};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Asking, ModelReport};
+use super::{Answer, Asking};
 use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, BodyError, detail};
-use crate::call::event::Generation;
 use crate::cascade::chat::{
-    ChatEvent, ChatSettings, ToolCalls, ToolDeclaration, read_error, read_event, request,
+    ChatEvent, ChatSettings, ToolDeclaration, read_error, read_event, request,
 };
-use crate::cascade::context::Context;
+use crate::cascade::context::Prompt;
 use crate::cascade::failover::FailureKind;
 use crate::limits::MODEL_EVENT_BYTES_MAX;
 
@@ -38,6 +36,9 @@ pub struct LlmSettings {
     /// [can be](crate::cascade::chat::can_be_strict). Many servers refuse the question. Default no: what a
     /// model asks for is checked in any case.
     pub strict_tools: bool,
+    /// The server is asked how many tokens an answer was. Otherwise, and where it does not tell, they are
+    /// estimated. Default yes: nearly all servers know the question (`stream_options`).
+    pub include_usage: bool,
     /// To connect, 0.1 to 120 s, default 3 s.
     pub connect_timeout: Duration,
     /// From the request to the first text, 0.1 to 120 s, default 20 s: a model may have to load.
@@ -55,6 +56,7 @@ impl LlmSettings {
             api_key,
             tokens_max: 300,
             strict_tools: false,
+            include_usage: true,
             connect_timeout: Duration::from_secs(3),
             first_token_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(10),
@@ -139,48 +141,31 @@ impl Model {
     /// As [`LlmStage::ask`](super::LlmStage::ask).
     pub(super) fn ask(
         &self,
-        generation: Generation,
-        context: &Context,
+        prompt: &Prompt,
         tools: &[ToolDeclaration],
-        reports: mpsc::Sender<ModelReport>,
+        mut answer: Answer,
     ) -> Asking {
-        let tokens_max = self.settings.tokens_max;
-        // What was used is not told on, so that no server has to know the question.
-        let settings = ChatSettings {
-            tokens_max,
-            include_usage: false,
-            strict_tools: self.settings.strict_tools,
-            ..ChatSettings::default()
-        };
-        let body = request(&context.prompt(), &self.settings.model, &settings, tools);
+        let LlmSettings { tokens_max, include_usage, strict_tools, .. } = self.settings;
+        let settings =
+            ChatSettings { tokens_max, include_usage, strict_tools, ..ChatSettings::default() };
+        let body = request(prompt, &self.settings.model, &settings, tools);
         let mut request = self.client.post(self.endpoint.clone()).json(&body);
         if let Some(key) = &self.settings.api_key {
             request = request.bearer_auth(key);
         }
-        let first_call = context.calls_so_far();
         let (first, stall) = (self.settings.first_token_timeout, self.settings.stall_timeout);
         Asking(tokio::spawn(async move {
-            let mut answer =
-                Answer { generation, reports: &reports, calls: ToolCalls::new(first_call) };
             let result = match timeout(first, request.send()).await {
                 Err(_) => Err(ModelError::Slow(first)),
                 Ok(Err(_)) => Err(ModelError::Unreachable),
                 Ok(Ok(response)) => answer.read(response, first, stall).await,
             };
-            let result = result.map(|()| answer.calls.finish()).map_err(StageError::from);
-            // Nobody listening any more is no error.
-            let _ = reports.send(ModelReport::Done { generation, result }).await;
+            drop(answer.finish(result.map_err(StageError::from)).await);
         }))
     }
 }
 
-struct Answer<'a> {
-    generation: Generation,
-    reports: &'a mpsc::Sender<ModelReport>,
-    calls: ToolCalls,
-}
-
-impl Answer<'_> {
+impl Answer {
     async fn read(
         &mut self,
         response: Response,
@@ -240,14 +225,15 @@ impl Answer<'_> {
         match read_event(data) {
             ChatEvent::Chunk(chunk) => {
                 chunk.calls.iter().for_each(|call| self.calls.push(call));
+                if let Some(tokens) = chunk.usage {
+                    self.exchange.told(tokens);
+                }
                 if chunk.text.is_empty() {
                     let taken =
                         if chunk.calls.is_empty() { Taken::Nothing } else { Taken::Something };
                     return Ok(taken);
                 }
-                let report = ModelReport::Text { generation: self.generation, text: chunk.text };
-                // Nobody listening: the session is over and the request with it.
-                Ok(self.reports.send(report).await.map_or(Taken::End, |()| Taken::Something))
+                Ok(if self.say(chunk.text).await { Taken::Something } else { Taken::End })
             }
             ChatEvent::Done => Ok(Taken::End),
             ChatEvent::Failed(message) => Err(ModelError::Failed(message)),

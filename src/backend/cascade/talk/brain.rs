@@ -10,11 +10,13 @@ use super::reply::Source;
 use super::summing::Summing;
 use crate::backend::cascade::dialogue::Dialogue;
 use crate::backend::cascade::llm::{self, Asking, LlmStage, ModelReport, chain};
+use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::settings::MemorySettings;
 use crate::backend::cascade::stage::Stage;
 use crate::backend::cascade::tools::{Hands, Tools};
 use crate::backend::{CallContext, Said};
 use crate::call::event::Generation;
+use crate::cascade::chat::ToolDeclaration;
 use crate::cascade::context::Context;
 use crate::tools::runner::Runner;
 use crate::tools::{TOOL_PATIENCE, ToolDone};
@@ -38,22 +40,31 @@ pub(in crate::backend) struct ModelBrain {
     pub(super) patience: Duration,
     pub(super) greeting: Option<String>,
     reports: mpsc::Sender<ModelReport>,
+    meter: Arc<Meter>,
     pub(super) hands: Hands,
 }
 
 impl ModelBrain {
     /// Has the model write what follows in `context`, for this work.
     pub(super) fn ask(&self, work: Generation, context: &Context) -> Source {
-        let reports = self.reports.clone();
         tracing::debug!(call = self.call_id, work = work.0, told = %context.outline(), "asks the model");
-        let _asking = chain::ask(&self.model, work, context, self.hands.declarations(), reports);
+        let _asking = self.request(work, context, self.hands.declarations());
         Source::Writing { _asking, text: Box::default(), chars: 0 }
     }
 
     /// Has the model write something that is not a reply, without tools.
     pub(super) fn ask_aside(&self, work: Generation, context: &Context) -> Asking {
         tracing::debug!(call = self.call_id, work = work.0, told = %context.outline(), "asks aside");
-        chain::ask(&self.model, work, context, &Arc::default(), self.reports.clone())
+        self.request(work, context, &Arc::default())
+    }
+
+    fn request(
+        &self,
+        work: Generation,
+        context: &Context,
+        tools: &Arc<[ToolDeclaration]>,
+    ) -> Asking {
+        chain::ask(&self.model, work, context, tools, self.reports.clone(), &self.meter)
     }
 }
 
@@ -72,6 +83,7 @@ impl Brain {
         tools: &Tools,
         memory: &MemorySettings,
         call: CallContext,
+        meter: &Arc<Meter>,
     ) -> BrainParts {
         let (reports, reported) = llm::reports();
         let (hands, done) = tools.open(&call.call_id);
@@ -90,6 +102,7 @@ impl Brain {
             patience: TOOL_PATIENCE.min(call.reply_timeout / 2),
             greeting: call.greeting,
             reports,
+            meter: Arc::clone(meter),
             hands,
         };
         BrainParts { brain: Self::Model(Box::new(brain)), reported, done }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use self::rest::Spoken;
 use super::{Speaking, Tts, TtsReport, TtsStage};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::stage::{Stage, exhausted};
 use crate::call::event::{Generation, WordTime};
 use crate::cascade::failover::{Act, Attempt, FailureKind, First};
@@ -33,10 +34,14 @@ pub(in crate::backend::cascade) struct Chain {
 
 impl Chain {
     /// A handle and where it reports. Audio has the rate of the first voice.
-    pub(super) fn open(stage: &Arc<Stage<TtsStage>>) -> (Self, mpsc::Receiver<TtsReport>) {
+    pub(super) fn open(
+        stage: &Arc<Stage<TtsStage>>,
+        meter: &Arc<Meter>,
+    ) -> (Self, mpsc::Receiver<TtsReport>) {
         let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
         let mut voices = Voices {
             stage: Arc::clone(stage),
+            meter: Arc::clone(meter),
             opened: stage.providers().iter().map(|_| None).collect(),
             kept: None,
             told: Arc::default(),
@@ -77,6 +82,7 @@ impl Tts for Chain {
 
 struct Voices {
     stage: Arc<Stage<TtsStage>>,
+    meter: Arc<Meter>,
     opened: Vec<Option<Opened>>,
     /// Who spoke last.
     kept: Option<usize>,
@@ -215,7 +221,7 @@ impl Voices {
     fn open(&mut self, provider: usize) -> &mut Opened {
         let voice = &self.stage.providers()[provider];
         self.opened[provider].get_or_insert_with(|| {
-            let (tts, reports) = voice.open();
+            let (tts, reports) = voice.open(self.stage.bill(provider, &self.meter));
             Opened { tts, reports }
         })
     }

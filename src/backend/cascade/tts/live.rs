@@ -21,6 +21,7 @@ use self::line::{Line, LineError};
 use self::pieces::{Piece, Pieces};
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Bill;
 use crate::backend::cascade::socket::Door;
 use crate::call::event::Generation;
 use crate::cascade::cartesia::{CartesiaVoice, CartesiaWire};
@@ -134,12 +135,14 @@ impl LiveSpeaker {
     /// A handle and where it reports. The connection is being opened.
     pub(in crate::backend::cascade) fn open(
         voice: Arc<LiveVoice>,
+        bill: Bill,
     ) -> (Self, mpsc::Receiver<TtsReport>) {
         let (phrases, asked) = mpsc::channel(VOICE_PHRASES_MAX);
         let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
         let speech = Speech {
             line: Line::new(Arc::clone(&voice)),
             voice: Arc::clone(&voice),
+            bill,
             reports: reports.clone(),
         };
         tokio::spawn(speech.run(asked));
@@ -167,6 +170,7 @@ impl Tts for LiveSpeaker {
 struct Speech {
     voice: Arc<LiveVoice>,
     line: Line,
+    bill: Bill,
     reports: mpsc::Sender<TtsReport>,
 }
 
@@ -190,7 +194,7 @@ impl Speech {
             biased;
             _ = &mut stopped => None,
             () = self.reports.closed() => None,
-            result = say(&mut self.line, &self.voice, &self.reports, (work, &text, pace)) => {
+            result = say(&mut self.line, (&self.voice, &self.bill), &self.reports, (work, &text, pace)) => {
                 Some(result)
             }
         };
@@ -210,7 +214,7 @@ impl Speech {
 /// Speaks a phrase into `reports`. A connection that is lost before its first audio is opened once more.
 async fn say(
     line: &mut Line,
-    voice: &LiveVoice,
+    (voice, bill): (&LiveVoice, &Bill),
     reports: &mpsc::Sender<TtsReport>,
     (work, text, pace): (Generation, &str, f32),
 ) -> Result<(), LineError> {
@@ -218,6 +222,7 @@ async fn say(
     loop {
         let mut pieces = Pieces::new(voice.sample_rate_hz);
         line.speak(text, pace).await?;
+        bill.spoke(text);
         let broke = loop {
             match line.hear(&mut pieces).await {
                 Ok(is_done) => {

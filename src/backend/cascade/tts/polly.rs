@@ -17,6 +17,7 @@ use super::{Speaking, Tts, TtsReport};
 use crate::backend::aws::{AwsSettings, Reach};
 use crate::backend::cascade::aws::{refused, unready};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Bill;
 use crate::backend::{BackendError, Problem};
 use crate::call::event::Generation;
 use crate::cascade::failover::FailureKind;
@@ -209,6 +210,7 @@ fn unplayable(error: SpeechBodyError) -> StageError {
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Speaker {
     polly: Arc<Polly>,
+    bill: Bill,
     reports: mpsc::Sender<TtsReport>,
 }
 
@@ -216,9 +218,10 @@ impl Speaker {
     /// A handle and where it reports.
     pub(in crate::backend::cascade) fn open(
         polly: Arc<Polly>,
+        bill: Bill,
     ) -> (Self, mpsc::Receiver<TtsReport>) {
         let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
-        (Self { polly, reports }, reported)
+        (Self { polly, bill, reports }, reported)
     }
 }
 
@@ -229,9 +232,12 @@ impl Tts for Speaker {
 
     fn speak(&self, work: Generation, text: String, _pace: f32) -> Speaking {
         let (polly, reports) = (Arc::clone(&self.polly), self.reports.clone());
+        let mut entry = self.bill.speaks(&text);
         let task = tokio::spawn(async move {
             let mut audio = Audio::new(polly.settings.sample_rate_hz, work, &reports);
             let result = polly.speak(text, &mut audio).await;
+            entry.settle(&result);
+            drop(entry);
             let _ = reports.send(TtsReport::Done { work, result }).await;
         });
         Speaking::Task(task.abort_handle())

@@ -18,6 +18,7 @@ use super::{Speaking, Tts, TtsReport};
 use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, detail};
+use crate::backend::cascade::meter::Bill;
 use crate::call::event::Generation;
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
@@ -155,8 +156,6 @@ impl Speech {
         phrase: &Phrase,
         reports: &mpsc::Sender<TtsReport>,
     ) -> Result<(), SpeechError> {
-        // It is closed by nobody.
-        let _place = self.places.acquire().await;
         let first = self.settings.first_audio_timeout;
         let request = self.request(&phrase.text, phrase.pace);
         let response = match timeout(first, request.send()).await {
@@ -234,6 +233,7 @@ struct Phrase {
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Speaker {
     speech: Arc<Speech>,
+    bill: Bill,
     reports: mpsc::Sender<TtsReport>,
 }
 
@@ -241,9 +241,10 @@ impl Speaker {
     /// A handle and where it reports.
     pub(in crate::backend::cascade) fn open(
         speech: Arc<Speech>,
+        bill: Bill,
     ) -> (Self, mpsc::Receiver<TtsReport>) {
         let (reports, reported) = mpsc::channel(SENTENCE_BLOCKS_MAX);
-        (Self { speech, reports }, reported)
+        (Self { speech, bill, reports }, reported)
     }
 }
 
@@ -254,9 +255,14 @@ impl Tts for Speaker {
 
     fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking {
         let (speech, reports) = (Arc::clone(&self.speech), self.reports.clone());
-        let phrase = Phrase { work, text, pace };
+        let (bill, phrase) = (self.bill.clone(), Phrase { work, text, pace });
         let task = tokio::spawn(async move {
+            // It is closed by nobody.
+            let _place = speech.places.acquire().await;
+            let mut entry = bill.speaks(&phrase.text);
             let result = speech.speak(&phrase, &reports).await.map_err(StageError::from);
+            entry.settle(&result);
+            drop(entry);
             let _ = reports.send(TtsReport::Done { work, result }).await;
         });
         Speaking::Task(task.abort_handle())

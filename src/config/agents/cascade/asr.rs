@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::providers::{ProviderKind, providers};
+use super::providers::{PRICES, Priced, ProviderKind, providers};
 use super::{aws, key, patience, phrases, resolve, text};
 use crate::backend::cascade::asr::{
     DeepgramSettings, FluxSettings, MoshiSettings, TranscriptionSettings,
@@ -30,11 +30,13 @@ const KINDS: [ProviderKind<Kind>; 6] = [
         Kind::Flux,
         &[&REMOTE, &OF_WORDS, &["eot_threshold", "eager_eot_threshold", "eot_timeout_ms"]],
     ),
-    ("transcribe", Kind::Transcribe, &[&aws::REACH, &aws::OF_TRANSCRIBE]),
+    ("transcribe", Kind::Transcribe, &[&aws::REACH, &aws::OF_TRANSCRIBE, &[PRICES]]),
     ("moshi", Kind::Moshi, &[&REMOTE, &["delay_ms"]]),
 ];
 /// Keys of every kind behind a network, and of those that are told what to expect.
-const REMOTE: [&str; 4] = ["url", "api_key_env", TIMEOUTS[0], TIMEOUTS[1]];
+const REMOTE: [&str; 5] = ["url", "api_key_env", TIMEOUTS[0], TIMEOUTS[1], PRICES];
+/// What they are paid for: a minute of audio.
+const PRICED: [Priced; 1] = [("minute", |prices, price| prices.minute = price)];
 const OF_WORDS: [&str; 3] = ["model", "language", "vocabulary"];
 const TIMEOUTS: [&str; 2] = ["connect_timeout_ms", "answer_timeout_ms"];
 
@@ -54,14 +56,15 @@ pub(super) fn decode(
     folder: Option<&Path>,
     environment: &Environment,
 ) -> Vec<Ranked<AsrSettings>> {
-    let found = providers(fields, "asr", &KINDS, Kind::PocketSphinx, |kind, fields| match kind {
-        Kind::PocketSphinx => AsrSettings::PocketSphinx(recognisers(fields, folder)),
-        Kind::Transcription => transcription(fields, environment),
-        Kind::Deepgram => deepgram(fields, environment),
-        Kind::Flux => flux(fields, environment),
-        Kind::Moshi => moshi(fields, environment),
-        Kind::Transcribe => AsrSettings::Transcribe(Box::new(aws::transcribe(fields, folder))),
-    });
+    let found =
+        providers(fields, "asr", &KINDS, Kind::PocketSphinx, &PRICED, |kind, fields| match kind {
+            Kind::PocketSphinx => AsrSettings::PocketSphinx(recognisers(fields, folder)),
+            Kind::Transcription => transcription(fields, environment),
+            Kind::Deepgram => deepgram(fields, environment),
+            Kind::Flux => flux(fields, environment),
+            Kind::Moshi => moshi(fields, environment),
+            Kind::Transcribe => AsrSettings::Transcribe(Box::new(aws::transcribe(fields, folder))),
+        });
     let standard = || vec![AsrSettings::PocketSphinx(PocketSphinxSettings::default()).into()];
     if found.is_empty() { standard() } else { found }
 }

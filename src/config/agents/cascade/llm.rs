@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::providers::{ProviderKind, providers};
+use super::providers::{PRICES, Priced, ProviderKind, providers};
 use super::{aws, key, patience};
 use crate::backend::cascade::llm::{ConverseSettings, LlmSettings};
 use crate::backend::cascade::{ModelSettings, Ranked};
@@ -10,20 +10,30 @@ use crate::config::Environment;
 use crate::yaml::Fields;
 
 /// Each kind, and the keys that it has.
-const KINDS: [ProviderKind<Kind>; 2] =
-    [("chat", Kind::Chat, &[&OF_CHAT]), ("converse", Kind::Converse, &[&aws::REACH, &OF_CONVERSE])];
-const OF_CHAT: [&str; 8] = [
+const KINDS: [ProviderKind<Kind>; 2] = [
+    ("chat", Kind::Chat, &[&OF_CHAT, &[PRICES]]),
+    ("converse", Kind::Converse, &[&aws::REACH, &OF_CONVERSE, &[PRICES]]),
+];
+const OF_CHAT: [&str; 9] = [
     "url",
     "model",
     "api_key_env",
     "tokens_max",
     "strict_tools",
+    "include_usage",
     "connect_timeout_ms",
     "first_token_timeout_ms",
     "stall_timeout_ms",
 ];
 const OF_CONVERSE: [&str; 5] =
     ["model", "tokens_max", "temperature", "first_token_timeout_ms", "stall_timeout_ms"];
+
+/// Of 1 000 tokens.
+const PRICED: [Priced; 3] = [
+    ("text_in", |prices, price| prices.text_in = price),
+    ("text_cached", |prices, price| prices.text_cached = Some(price)),
+    ("text_out", |prices, price| prices.text_out = price),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -37,7 +47,7 @@ pub(super) fn decode(
     folder: Option<&Path>,
     environment: &Environment,
 ) -> Vec<Ranked<ModelSettings>> {
-    providers(fields, "llm", &KINDS, Kind::Chat, |kind, fields| match kind {
+    providers(fields, "llm", &KINDS, Kind::Chat, &PRICED, |kind, fields| match kind {
         Kind::Chat => ModelSettings::Chat(of_chat(fields, environment)),
         Kind::Converse => ModelSettings::Converse(Box::new(of_converse(fields, folder))),
     })
@@ -54,6 +64,7 @@ fn of_chat(fields: &mut Fields<'_, '_>, environment: &Environment) -> LlmSetting
     let mut settings = LlmSettings::new(url, model, key(fields, environment));
     settings.tokens_max = fields.u32_in("tokens_max", 1..=4_096, settings.tokens_max);
     settings.strict_tools = fields.bool("strict_tools", settings.strict_tools);
+    settings.include_usage = fields.bool("include_usage", settings.include_usage);
     patience(fields, "connect_timeout_ms", &mut settings.connect_timeout);
     patience(fields, "first_token_timeout_ms", &mut settings.first_token_timeout);
     patience(fields, "stall_timeout_ms", &mut settings.stall_timeout);

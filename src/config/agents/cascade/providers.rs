@@ -1,21 +1,30 @@
 //! The providers of one stage: one, or a list of them in the order in which they are asked.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::PATIENCE_MS;
 use crate::backend::cascade::Ranked;
 use crate::cascade::failover::{Hedge, ProviderSettings};
+use crate::cascade::price::Prices;
 use crate::limits::PROVIDERS_MAX;
 use crate::yaml::{Fields, Value};
 
 /// Keys that any provider may have beside its own.
 const OF_ALL: [&str; 3] = ["kind", "budget_ms", "hedge_ms"];
+/// The key of those that want to be paid.
+pub(super) const PRICES: &str = "prices";
+
+const PRICE_RANGE: RangeInclusive<f64> = 0.0..=100.0;
 
 /// However fast a provider usually is, another one is not asked sooner.
 const HEDGE_AT_LEAST: Duration = Duration::from_millis(50);
 
 /// A kind of provider: its name, and the keys that it has beside those of all, in groups.
 pub(super) type ProviderKind<K> = (&'static str, K, &'static [&'static [&'static str]]);
+
+/// Something that a stage's providers are paid for: its name, and where its price stands.
+pub(super) type Priced = (&'static str, fn(&mut Prices, f64));
 
 /// The providers under `key`, each of one of these kinds, with the keys of its kind; none if the key is
 /// absent.
@@ -24,6 +33,7 @@ pub(super) fn providers<K: Copy + PartialEq, S>(
     key: &str,
     kinds: &[ProviderKind<K>],
     standard: K,
+    priced: &[Priced],
     mut decode: impl FnMut(K, &mut Fields<'_, '_>) -> S,
 ) -> Vec<Ranked<S>> {
     let Some(place) = fields.place(key) else { return Vec::new() };
@@ -39,13 +49,28 @@ pub(super) fn providers<K: Copy + PartialEq, S>(
         if let Some(mut fields) = place.fields(errors, &known) {
             let kind = kind(&mut fields, kinds, standard);
             let settings = decode(kind, &mut fields);
-            found.push(Ranked { settings, usage: usage(&mut fields) });
+            let (usage, prices) = (usage(&mut fields), prices(&mut fields, priced));
+            found.push(Ranked { settings, usage, prices });
         }
     }
     if is_list && places.is_empty() {
         fields.refuse(key, format!("expected 1 to {PROVIDERS_MAX} providers, received none"));
     }
     found
+}
+
+/// `prices`: what its work costs.
+fn prices(fields: &mut Fields<'_, '_>, priced: &[Priced]) -> Prices {
+    let mut prices = Prices::default();
+    let names: Vec<_> = priced.iter().map(|(name, _)| *name).collect();
+    if let Some(mut fields) = fields.fields(PRICES, &names) {
+        for (name, set) in priced {
+            if fields.place(name).is_some() {
+                set(&mut prices, fields.f64_in(name, PRICE_RANGE, 0.0));
+            }
+        }
+    }
+    prices
 }
 
 /// The kind of one provider. Keys of the other kinds mean nothing to it.

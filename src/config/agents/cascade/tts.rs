@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use std::path::Path;
 
-use super::providers::{ProviderKind, providers};
+use super::providers::{PRICES, Priced, ProviderKind, providers};
 use super::{aws, key, patience, text};
 use crate::backend::cascade::tts::{
     CartesiaSettings, DeepgramVoiceSettings, ElevenLabsSettings, MoshiVoiceSettings,
@@ -48,12 +48,20 @@ const KINDS: [ProviderKind<Kind>; 7] = [
     ),
     ("elevenlabs", Kind::ElevenLabs, &[&REMOTE, &["voice", "model", "sample_rate_hz", "language"]]),
     ("deepgram", Kind::Deepgram, &[&REMOTE, &["model", "sample_rate_hz"]]),
-    ("polly", Kind::Polly, &[&aws::REACH, &aws::OF_POLLY]),
+    ("polly", Kind::Polly, &[&aws::REACH, &aws::OF_POLLY, &[PRICES]]),
     ("moshi", Kind::Moshi, &[&REMOTE, &["voice", "path", "cfg_alpha"]]),
 ];
 /// Keys of every kind behind a network.
-const REMOTE: [&str; 5] =
-    ["url", "api_key_env", "connect_timeout_ms", "first_audio_timeout_ms", "stall_timeout_ms"];
+const REMOTE: [&str; 6] = [
+    "url",
+    "api_key_env",
+    "connect_timeout_ms",
+    "first_audio_timeout_ms",
+    "stall_timeout_ms",
+    PRICES,
+];
+/// What they are paid for: 1 000 characters.
+const PRICED: [Priced; 1] = [("chars", |prices, price| prices.chars = price)];
 
 /// The voices under `tts`: flite if there are none.
 pub(super) fn decode(
@@ -61,7 +69,7 @@ pub(super) fn decode(
     folder: Option<&Path>,
     environment: &Environment,
 ) -> Vec<Ranked<TtsSettings>> {
-    let found = providers(fields, "tts", &KINDS, Kind::Flite, |kind, fields| match kind {
+    let found = providers(fields, "tts", &KINDS, Kind::Flite, &PRICED, |kind, fields| match kind {
         Kind::Flite => TtsSettings::Flite(fields.choice("voice", &Voice::NAMES, Voice::Slt)),
         Kind::Speech => TtsSettings::Speech(Box::new(speech(fields, environment))),
         Kind::Cartesia => TtsSettings::Cartesia(Box::new(cartesia(fields, environment))),

@@ -35,11 +35,11 @@ async fn chain(
             requests
         }));
         let settings = AsrSettings::Transcription(TranscriptionSettings::new(url, None));
-        ranked.push(Ranked { settings, usage });
+        ranked.push(Ranked { usage, ..settings.into() });
     }
     let load = |settings| AsrStage::load(settings, false);
     let stage = Stage::new("asr", ranked, load).expect("the settings are right");
-    let (chain, mut reports) = open(&Arc::new(stage));
+    let (chain, mut reports) = open(&Arc::new(stage), &Arc::default());
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
     (chain, reports, handles)
 }

@@ -84,7 +84,7 @@ async fn tell(peer: &mut Peer, message: &Value) {
 }
 
 fn open(service: Result<Streaming, BackendError>) -> (Listener, mpsc::Receiver<AsrReport>) {
-    super::open(Arc::new(service.expect("the settings are right")))
+    super::open(Arc::new(service.expect("the settings are right")), Bill::unseen())
 }
 
 fn say(listener: &mut Listener, frames: usize) {

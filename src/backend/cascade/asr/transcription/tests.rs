@@ -34,7 +34,7 @@ async fn listener(
         }
         requests
     });
-    let (listener, mut reports) = open(Arc::new(endpoint));
+    let (listener, mut reports) = open(Arc::new(endpoint), Bill::unseen());
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
     (listener, reports, server)
 }

@@ -27,7 +27,7 @@ async fn stage(
         let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
         handles.push(tokio::spawn(async move { serve(&listener, acts).await }));
         let settings = ModelSettings::Chat(LlmSettings::new(url, "m".to_owned(), None));
-        ranked.push(Ranked { settings, usage });
+        ranked.push(Ranked { usage, ..settings.into() });
     }
     (Arc::new(Stage::new("llm", ranked, LlmStage::load).expect("the settings are right")), handles)
 }
@@ -37,7 +37,7 @@ async fn asked(stage: &Arc<Stage<LlmStage>>) -> (String, Result<Calls, StageErro
     let mut context = Context::new("Be brief.".to_owned(), ContextSettings::default());
     context.user_said("Count!");
     let (to, mut from) = reports();
-    let _asking = ask(stage, WORK, &context, &Arc::default(), to);
+    let _asking = ask(stage, WORK, &context, &Arc::default(), to, &Arc::default());
     let mut seen = String::new();
     loop {
         match within(from.recv()).await.expect("the request ends with a report") {

@@ -1,12 +1,16 @@
 //! The model's client against a server that streams, dawdles, breaks and lies.
 
+use std::sync::Arc;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::backend::cascade::llm::reports;
+use crate::backend::cascade::llm::{LlmStage, ModelReport, reports};
+use crate::backend::cascade::meter::Bill;
 use crate::backend::tests::within;
-use crate::cascade::context::ContextSettings;
+use crate::call::event::Generation;
+use crate::cascade::context::{Context, ContextSettings};
 
 /// What the server does once it has read the request.
 #[derive(Clone, Debug)]
@@ -108,11 +112,12 @@ async fn model(change: fn(&mut LlmSettings)) -> (Model, TcpListener) {
 }
 
 /// The text and the end of an answer.
-async fn asked(model: &Model) -> (String, Result<(), StageError>) {
+async fn asked(model: Model) -> (String, Result<(), StageError>) {
     let mut context = Context::new("Be brief.".to_owned(), ContextSettings::default());
     context.user_said("hello");
     let (reports, mut reported) = reports();
-    let _asking = model.ask(Generation(1), &context, &[], reports);
+    let _asking =
+        LlmStage::Chat(Arc::new(model)).ask(Generation(1), &context, &[], reports, &Bill::unseen());
     let mut seen = String::new();
     loop {
         match within(reported.recv()).await.expect("the request ends with a report") {
@@ -133,7 +138,7 @@ async fn check(acts: Vec<Act>, text: &str, result: Result<(), ModelError>) {
     let (model, listener) = model(if is_slow { impatient } else { |_| () }).await;
     let shown = format!("{acts:.200?}");
     let server = tokio::spawn(async move { serve(&listener, acts).await });
-    assert_eq!(asked(&model).await, (text.to_owned(), result.map_err(StageError::from)), "{shown}");
+    assert_eq!(asked(model).await, (text.to_owned(), result.map_err(StageError::from)), "{shown}");
     server.abort();
 }
 
@@ -233,7 +238,7 @@ async fn the_request_is_what_servers_expect() {
     let (model, listener) = model(|settings| settings.tokens_max = 7).await;
     let acts = stream(vec![Act::Chunk("data: [DONE]\n\n".to_owned())]);
     let server = tokio::spawn(async move { serve(&listener, acts).await });
-    assert_eq!(asked(&model).await, (String::new(), Ok(())));
+    assert_eq!(asked(model).await, (String::new(), Ok(())));
     let request = within(server).await.expect("the server is right");
     let (head, body) = request.split_once("\r\n\r\n").expect("it has a body");
     assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
@@ -241,6 +246,7 @@ async fn the_request_is_what_servers_expect() {
     let body: serde_json::Value = serde_json::from_str(body).expect("it is JSON");
     let expected = serde_json::json!({
         "model": "small", "stream": true, "max_tokens": 7,
+        "stream_options": { "include_usage": true },
         "messages": [
             { "role": "system", "content": "Be brief." },
             { "role": "user", "content": "hello" },
@@ -256,7 +262,8 @@ async fn dropping_the_request_hangs_up_at_once() {
     let server = tokio::spawn(async move { serve(&listener, acts).await });
     let (reports, mut reported) = reports();
     let context = Context::new(String::new(), ContextSettings::default());
-    let asking = model.ask(Generation(1), &context, &[], reports);
+    let asking =
+        LlmStage::Chat(Arc::new(model)).ask(Generation(1), &context, &[], reports, &Bill::unseen());
     assert!(matches!(within(reported.recv()).await, Some(ModelReport::Text { .. })));
     drop(asking);
     // The server returns when it sees the connection close.

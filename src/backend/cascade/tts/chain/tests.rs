@@ -41,7 +41,7 @@ async fn chain(
         ranked.push(Ranked::from(TtsSettings::Speech(Box::new(settings))));
     }
     let stage = Stage::new("tts", ranked, TtsStage::load).expect("the settings are right");
-    let (chain, reports) = Chain::open(&Arc::new(stage));
+    let (chain, reports) = Chain::open(&Arc::new(stage), &Arc::default());
     (chain, reports, handles)
 }
 

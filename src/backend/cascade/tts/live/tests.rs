@@ -121,7 +121,7 @@ async fn open(
 ) -> (LiveSpeaker, mpsc::Receiver<TtsReport>, Server) {
     let server = Server::start(scripts).await;
     let voice = whose.voice(&server.url, patience);
-    let (speaker, reports) = LiveSpeaker::open(Arc::new(voice));
+    let (speaker, reports) = LiveSpeaker::open(Arc::new(voice), Bill::unseen());
     (speaker, reports, server)
 }
 

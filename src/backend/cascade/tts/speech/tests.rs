@@ -43,7 +43,7 @@ async fn voice(
     let mut settings = SpeechSettings::new(format!("http://{address}/v1/"), key);
     change(&mut settings);
     let speech = Speech::new(settings).expect("the settings are right");
-    let (speaker, reports) = Speaker::open(Arc::new(speech));
+    let (speaker, reports) = Speaker::open(Arc::new(speech), Bill::unseen());
     let server = tokio::spawn(async move {
         let mut requests = Vec::new();
         for acts in answers {
@@ -131,7 +131,8 @@ async fn what_goes_wrong_is_said_without_a_word_of_the_phrase() {
 #[tokio::test]
 async fn a_voice_that_is_not_there_is_said_to_be_unreachable() {
     let speech = Speech::new(SpeechSettings::new("http://127.0.0.1:1/v1".to_owned(), None));
-    let (speaker, mut reports) = Speaker::open(Arc::new(speech.expect("the address is right")));
+    let (speaker, mut reports) =
+        Speaker::open(Arc::new(speech.expect("the address is right")), Bill::unseen());
     let _speaking = speaker.speak(WORK, "Hello.".to_owned(), 1.0);
     let problem =
         StageError::new(FailureKind::Unreachable, "the speech synthesiser cannot be reached");

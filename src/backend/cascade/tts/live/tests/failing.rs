@@ -116,7 +116,7 @@ async fn what_goes_wrong_is_said_without_a_word_of_the_phrase() {
         }
     }
     let voice = Whose::Deepgram.voice("ws://127.0.0.1:1", patience);
-    let (speaker, mut reports) = LiveSpeaker::open(Arc::new(voice));
+    let (speaker, mut reports) = LiveSpeaker::open(Arc::new(voice), Bill::unseen());
     failed(&speaker, &mut reports, "cannot be reached", FailureKind::Unreachable).await;
 }
 
