@@ -342,7 +342,7 @@ export class Call extends EventTarget {
       if (state === 'agent') this.#playout.replyStarted(generation, performance.now());
       if (state === 'contested' || state === 'yielding') this.#playout.held(performance.now());
       this.#emit('floor', detail);
-    } else if (type === 'turn' || type === 'heard') {
+    } else if (type === 'turn' || type === 'heard' || type === 'used') {
       this.#emit(type, detail);
     }
   }

@@ -9,6 +9,7 @@ import { Ballistics, Listener, fraction } from './levels.js';
 import { Log } from './log.js';
 import { Strip } from './strip.js';
 import { Transcript } from './transcript.js';
+import { Usage } from './usage.js';
 import { Waterfall } from './waterfall.js';
 
 const SILENT_DBFS = -60;
@@ -70,11 +71,13 @@ const waterfall = new Waterfall({
   figure: find('latency-figure'),
   empty: find('waterfall-empty'),
   turns: find('turns'),
+  used: find('used'),
 });
 
 /** The running call, if there is one. */
 let call = null;
 let conversation = new Conversation();
+let usage = new Usage();
 let audioContext = null;
 
 // ---- Calling ----
@@ -87,7 +90,8 @@ async function talk() {
   call = started;
   conversation = new Conversation();
   transcript.clear();
-  waterfall.clear();
+  usage = new Usage();
+  waterfall.clear(usage);
   strip.clear();
   log.restart();
   page.problem.hidden = true;
@@ -148,6 +152,10 @@ function listen(started) {
   on('turn', (turn) => {
     waterfall.show(turn, null);
     sounding = { turn, digests: 0 };
+  });
+  on('used', (used) => {
+    usage.add(used);
+    waterfall.used(used.turn);
   });
   on('message', ({ type }) => {
     if (type !== 'bot-llm-started') return;

@@ -1,4 +1,4 @@
-// Shows where the time of a turn went, and the turns before it.
+// Shows where the time of a turn went and what it used, and the turns before it.
 
 import { element } from './dom.js';
 import { axis, bars, duration } from './latency.js';
@@ -10,17 +10,20 @@ export class Waterfall {
   #parts;
   #turns = [];
   #chosen = null;
+  #usage = null;
 
-  /** @param {{chart: HTMLElement, figure: HTMLElement, empty: HTMLElement, turns: HTMLElement}} parts */
+  /** @param {Record<'chart' | 'figure' | 'empty' | 'turns' | 'used', HTMLElement>} parts */
   constructor(parts) {
     this.#parts = parts;
   }
 
-  clear() {
+  /** Begins anew; `usage` will know what each turn used. */
+  clear(usage) {
+    this.#usage = usage;
     this.#turns = [];
     this.#chosen = null;
     this.#parts.empty.hidden = false;
-    for (const part of ['chart', 'figure', 'turns']) this.#parts[part].replaceChildren();
+    for (const part of ['chart', 'figure', 'turns', 'used']) this.#parts[part].replaceChildren();
   }
 
   /** Shows a turn, or what is now known better of the newest one. */
@@ -34,6 +37,22 @@ export class Waterfall {
     if (wasNewest) this.#chosen = shown;
     this.#parts.empty.hidden = true;
     this.#draw();
+  }
+
+  /** More is known of what a turn used. */
+  used(turn) {
+    if (this.#chosen?.turn.turn === turn) this.#drawUsed();
+  }
+
+  #drawUsed() {
+    const stages = this.#usage.stages(this.#chosen.turn.turn);
+    this.#parts.used.replaceChildren(
+      ...stages.flatMap(({ label, amount, cost }) => [
+        element('dt', {}, label),
+        element('dd', {}, amount),
+        element('dd', { class: 'cost', title: 'In the currency of the configured prices' }, cost),
+      ]),
+    );
   }
 
   #draw() {
@@ -52,6 +71,7 @@ export class Waterfall {
         ` ${this.#chosen.bars.at(-1).label.toLowerCase()}, turn ${this.#chosen.turn.turn}`,
       ),
     );
+    this.#drawUsed();
     const longest = Math.max(...this.#turns.map(end));
     const items =
       this.#turns.length > 1 ? this.#turns.map((shown) => this.#item(shown, longest)) : [];

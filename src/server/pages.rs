@@ -44,5 +44,6 @@ pub(super) static PAGES: &[Page] = &[
     page!("strip.js", SCRIPT),
     page!("theme.js", SCRIPT),
     page!("transcript.js", SCRIPT),
+    page!("usage.js", SCRIPT),
     page!("waterfall.js", SCRIPT),
 ];

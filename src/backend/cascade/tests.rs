@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::llm::model::tests::{Act, answer, event, serve, serve_by, stream};
+use super::llm::model::tests::{Act, answer, event, serve_all, serve_by, stream};
 use super::tts::flite::Flite;
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};
@@ -28,6 +28,7 @@ use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
 
 mod memory;
 mod tools;
+mod usage;
 
 /// One backend for all tests: its models take half a second to load.
 pub(in crate::backend) fn local() -> &'static Cascade {
@@ -304,15 +305,7 @@ async fn with_tools(
     answers: Vec<Vec<Act>>,
     tools: Vec<ToolSpec>,
 ) -> (Cascade, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
-    let server = tokio::spawn(async move {
-        let mut requests = Vec::new();
-        for acts in answers {
-            requests.push(serve(&listener, acts).await);
-        }
-        requests
-    });
+    let (url, server) = serve_all(answers).await;
     let tools = Toolbox::new(tools).expect("lawful tools");
     (with_model_at(url, tools, MemorySettings::default()), server)
 }

@@ -7,10 +7,11 @@ use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
 use crate::backend::cascade::{
     AsrSettings, BrainSettings, CascadeSettings, MemorySettings, ModelSettings,
-    PocketSphinxSettings, TtsSettings,
+    PocketSphinxSettings, Ranked, TtsSettings,
 };
 use crate::cascade::failover::{Hedge, ProviderSettings};
 use crate::cascade::intent::CommonAnswer;
+use crate::cascade::price::Prices;
 use crate::config::{BackendConfig, Config, Environment};
 use crate::yaml::YamlError;
 
@@ -51,13 +52,15 @@ fn every_key_is_read() {
     let read = settings(
         "{pace: 1.5, prepared: [One moment.], answers: [{when: [where are you], say: Here.}], \
          asr: {kind: transcription, url: 'http://asr/v1', model: large, language: de, \
-               vocabulary: [Antiphon], api_key_env: KEY, connect_timeout_ms: 100, answer_timeout_ms: 200}, \
+               vocabulary: [Antiphon], api_key_env: KEY, connect_timeout_ms: 100, answer_timeout_ms: 200, \
+               prices: {minute: 0.006}}, \
          llm: {url: 'http://llm/v1', model: small, api_key_env: KEY, tokens_max: 7, strict_tools: true, \
+               include_usage: false, prices: {text_in: 0.1, text_cached: 0.01, text_out: 0.4}, \
                connect_timeout_ms: 100, first_token_timeout_ms: 200, stall_timeout_ms: 300}, \
          tts: {kind: speech, url: 'http://tts/v1', path: audio/speech/stream, model: csm, voice: nova, \
                format: wav, api_key_env: KEY, sample_rate_hz: 16000, requests_max: 1, \
                extra: '{\"speaker_id\": 3}', connect_timeout_ms: 100, first_audio_timeout_ms: 200, \
-               stall_timeout_ms: 300}}",
+               stall_timeout_ms: 300, prices: {chars: 0.03}}}",
     );
     let key = || Some("secret".to_owned());
     let [short, longer, long] = [100, 200, 300].map(Duration::from_millis);
@@ -66,7 +69,7 @@ fn every_key_is_read() {
     asr.vocabulary = vec!["Antiphon".to_owned()];
     (asr.connect_timeout, asr.answer_timeout) = (short, longer);
     let mut llm = LlmSettings::new("http://llm/v1".to_owned(), "small".to_owned(), key());
-    (llm.tokens_max, llm.strict_tools) = (7, true);
+    (llm.tokens_max, llm.strict_tools, llm.include_usage) = (7, true, false);
     (llm.connect_timeout, llm.first_token_timeout, llm.stall_timeout) = (short, longer, long);
     let mut tts = SpeechSettings::new("http://tts/v1".to_owned(), key());
     (tts.path, tts.model) = ("audio/speech/stream".to_owned(), "csm".to_owned());
@@ -74,10 +77,16 @@ fn every_key_is_read() {
     (tts.sample_rate_hz, tts.requests_max) = (16_000, 1);
     tts.extra.insert("speaker_id".to_owned(), 3.into());
     (tts.connect_timeout, tts.first_audio_timeout, tts.stall_timeout) = (short, longer, long);
+    let none = Prices::default();
+    let of_llm = Prices { text_in: 0.1, text_cached: Some(0.01), text_out: 0.4, ..none };
+    let (of_asr, of_tts) = (Prices { minute: 0.006, ..none }, Prices { chars: 0.03, ..none });
     let expected = CascadeSettings {
-        asr: vec![AsrSettings::Transcription(asr).into()],
-        brain: BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]),
-        tts: vec![TtsSettings::Speech(Box::new(tts)).into()],
+        asr: vec![Ranked { prices: of_asr, ..AsrSettings::Transcription(asr).into() }],
+        brain: BrainSettings::Llm(vec![Ranked {
+            prices: of_llm,
+            ..ModelSettings::Chat(llm).into()
+        }]),
+        tts: vec![Ranked { prices: of_tts, ..TtsSettings::Speech(Box::new(tts)).into() }],
         pace: 1.5,
         memory: MemorySettings::default(),
         prepared: vec!["One moment.".to_owned()],
@@ -109,6 +118,9 @@ fn each_mistake_is_told_with_what_was_expected() {
         ("{tts: {kind: speech, url: 'http://x', sample_rate_hz: 44100}}", "expected one of `8000`"),
         ("{tts: {kind: speech, url: 'http://x', requests_max: 0}}", "from 1 to 1000"),
         ("{llm: {url: 'http://x'}}", "model: is required"),
+        ("{tts: {prices: {chars: 1}}}", "a stage of the kind `flite` has no such key"),
+        ("{asr: {kind: flux, prices: {chars: 1}}}", "unknown key"),
+        ("{asr: {kind: flux, prices: {minute: -1}}}", "expected a number from 0 to 100"),
         ("{pace: 3}", "pace: expected a number from 0.5 to 2"),
     ];
     for (cascade, expected) in rows {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::backend::cascade::llm::{LlmStage, ModelReport, reports};
@@ -72,6 +73,22 @@ async fn read_request(socket: &mut TcpStream) -> String {
 /// Serves one request and returns its text once the client has hung up or everything was sent.
 pub(in crate::backend::cascade) async fn serve(listener: &TcpListener, acts: Vec<Act>) -> String {
     serve_by(listener, |_| acts).await
+}
+
+/// A server of so many requests, one after the other; its address, and the texts of the requests.
+pub(in crate::backend::cascade) async fn serve_all(
+    answers: Vec<Vec<Act>>,
+) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
+    let server = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for acts in answers {
+            requests.push(serve(&listener, acts).await);
+        }
+        requests
+    });
+    (url, server)
 }
 
 /// The same, where what is done depends on the request.
