@@ -401,6 +401,11 @@ const _: () = assert!(
     "a check that runs out of time must have the time to say so"
 );
 const _: () = assert!(
+    AWS_CHECK_TIMEOUT.as_millis() < PROVIDER_CHECK_TIMEOUT.as_millis()
+        && PROVIDER_CHECK_TIMEOUT.as_millis() < BACKEND_CHECK_TIMEOUT.as_millis(),
+    "each must have the time to say what it waited for"
+);
+const _: () = assert!(
     2 * BACKEND_BLOCK_SAMPLES_MAX + 64 <= FLIGHT_RECORD_BYTES_MAX,
     "a block of reply audio is one record"
 );

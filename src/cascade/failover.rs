@@ -5,7 +5,9 @@
 //!
 //! [`Breakers`] are what the process knows of the providers: which of them fail at the moment, and how fast
 //! they are. All calls share them, behind a lock that is held for an instant. An [`Attempt`] is one request
-//! of one call.
+//! of one call. A [`Checkup`] asks a provider from time to time whether it is well, and so keeps calls from
+//! being the first to notice. What it says is a hint: a provider that it holds for down is asked after all
+//! others rather than not at all, since a call that nobody answers is worse than one that is answered late.
 //!
 //! All times here are of one clock that the process shares, since the breakers are: a
 //! [`SessionTime`](crate::time::SessionTime) that counts from any one moment, not from the beginning of a
@@ -13,12 +15,14 @@
 
 mod attempt;
 mod breakers;
+mod checkup;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use attempt::{Act, Attempt, First, Wait};
 pub use breakers::{BreakerState, Breakers, Health, Outcome, Permit};
+pub use checkup::{Change, Checked, Checkup};
 
 use crate::limits::{BREAKER_FAILURES_MAX, PROVIDER_TIME_MAX, PROVIDERS_MAX};
 
@@ -34,6 +38,9 @@ pub struct ProviderSettings {
     pub hedge: Hedge,
     /// When it is not asked any more.
     pub breaker: BreakerSettings,
+    /// How often it is asked whether it is well, where there are others to ask instead; `None`: never, not
+    /// even at start. Default: 15 s.
+    pub check_every: Option<Duration>,
 }
 
 /// When the next provider is asked although this one has neither answered nor failed. Both are paid for.
@@ -89,7 +96,7 @@ pub enum Failure {
     Failed(FailureKind),
     /// It was not asked: its breaker is open, or half open and another request is finding out.
     CircuitOpen,
-    /// It was not asked: a check from outside says that it is down.
+    /// It was not asked, or not yet: a check from outside says that it is down.
     MarkedDown,
 }
 
@@ -131,6 +138,7 @@ impl Default for ProviderSettings {
             whole: Duration::from_secs(180),
             hedge: Hedge::Off,
             breaker: BreakerSettings::default(),
+            check_every: Some(Duration::from_secs(15)),
         }
     }
 }
@@ -153,6 +161,7 @@ impl ProviderSettings {
         if let Hedge::P95 { until_known, at_least } = self.hedge {
             times.extend([("hedge.until_known", until_known), ("hedge.at_least", at_least)]);
         }
+        times.extend(self.check_every.map(|every| ("check_every", every)));
         for (field, value) in times {
             if value.is_zero() || value > PROVIDER_TIME_MAX {
                 return Err(BadSettings::Time { provider, field, value });

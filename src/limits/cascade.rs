@@ -47,6 +47,12 @@ pub const PROVIDERS_MAX: usize = 8;
 pub const PROVIDERS_ASKED_MAX: usize = 2;
 /// The longest of the times that a provider's settings hold; a longer one is refused at start.
 pub const PROVIDER_TIME_MAX: Duration = Duration::from_secs(600);
+/// How long a provider may take to say that it is well; then it is taken not to be. Less than a starting
+/// server waits for its backends.
+pub const PROVIDER_CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// Checks that fail in a row before calls are turned away from a provider; the first that is good turns them
+/// back.
+pub const PROVIDER_CHECKS_FAILED: u32 = 2;
 /// Failures that a circuit breaker may be told to wait for; more are refused at start.
 pub const BREAKER_FAILURES_MAX: usize = 32;
 /// Latencies remembered of one provider, of which its 95th percentile is taken. The oldest is forgotten.

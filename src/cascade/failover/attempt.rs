@@ -315,7 +315,7 @@ impl Attempt {
     }
 
     fn ask_or_give_up(&mut self, now: SessionTime, breakers: &mut Breakers) {
-        if !self.ask_next(now, breakers) {
+        if !self.ask_next(now, breakers) && !self.ask_marked_down(now, breakers) {
             self.acts.push_back(Act::Exhausted { failures: self.failures().collect() });
             self.state = State::Over;
         }
@@ -323,18 +323,11 @@ impl Attempt {
 
     /// Asks the next provider that may be asked, if there is one.
     fn ask_next(&mut self, now: SessionTime, breakers: &mut Breakers) -> bool {
-        while let Some(provider) = self.next_untried(breakers.count()) {
+        let is_untried = |slot: &Slot| matches!(slot, Slot::Untried);
+        while let Some(provider) = self.next_of(breakers.count(), is_untried) {
             match breakers.admit(now, provider) {
                 Ok(permit) => {
-                    let hedge_after: Option<Duration> =
-                        breakers.hedge_after(provider).filter(|_| self.hedges);
-                    self.slots[provider] = Slot::Asked(Asked {
-                        since: now,
-                        permit,
-                        budget_at: now + breakers.settings(provider).budget,
-                        hedge_at: hedge_after.map(|after| now + after),
-                    });
-                    self.acts.push_back(Act::Start { provider });
+                    self.ask(now, provider, permit, breakers);
                     return true;
                 }
                 Err(failure) => self.slots[provider] = Slot::Failed(failure),
@@ -343,11 +336,37 @@ impl Attempt {
         false
     }
 
-    fn next_untried(&self, count: usize) -> Option<usize> {
+    /// Asks the next of those that a check says are down: nobody else is left, and a check may be wrong.
+    fn ask_marked_down(&mut self, now: SessionTime, breakers: &mut Breakers) -> bool {
+        let is_marked = |slot: &Slot| matches!(slot, Slot::Failed(Failure::MarkedDown));
+        while let Some(provider) = self.next_of(breakers.count(), is_marked) {
+            match breakers.admit_in_need(now, provider) {
+                Ok(permit) => {
+                    self.ask(now, provider, permit, breakers);
+                    return true;
+                }
+                Err(failure) => self.slots[provider] = Slot::Failed(failure),
+            }
+        }
+        false
+    }
+
+    fn ask(&mut self, now: SessionTime, provider: usize, permit: Permit, breakers: &Breakers) {
+        let hedge_after: Option<Duration> = breakers.hedge_after(provider).filter(|_| self.hedges);
+        self.slots[provider] = Slot::Asked(Asked {
+            since: now,
+            permit,
+            budget_at: now + breakers.settings(provider).budget,
+            hedge_at: hedge_after.map(|after| now + after),
+        });
+        self.acts.push_back(Act::Start { provider });
+    }
+
+    /// The first such one, in the order in which they are asked.
+    fn next_of(&self, count: usize, is_such: impl Fn(&Slot) -> bool) -> Option<usize> {
         let order = self.preferred.into_iter().chain(0..count).filter(|provider| *provider < count);
         let others = order.clone().filter(|provider| Some(*provider) != self.avoided);
-        let untried = |provider: &usize| matches!(self.slots[*provider], Slot::Untried);
-        others.chain(order).find(untried)
+        others.chain(order).find(|provider| is_such(&self.slots[*provider]))
     }
 
     fn cancel_asked(&mut self, now: SessionTime, breakers: &mut Breakers) {

@@ -48,8 +48,8 @@ pub enum Outcome {
 pub enum Health {
     /// It works. Its breaker stays as it is: only a request knows.
     Up,
-    /// It is not to be asked until then, unless it is marked anew before. A check that has died must not
-    /// keep a provider out for ever.
+    /// It is not to be asked until then while others may be, unless it is marked anew before. A check that
+    /// has died must not keep a provider out for ever.
     DownUntil(SessionTime),
 }
 
@@ -69,6 +69,8 @@ struct Provider {
     settings: ProviderSettings,
     breaker: Breaker,
     down_until: SessionTime,
+    /// When a request was last answered.
+    answered_at: Option<SessionTime>,
     /// The newest times to the first answer, oldest first.
     latencies: VecDeque<Duration>,
 }
@@ -119,8 +121,18 @@ impl Breakers {
     ///
     /// As of [`Breakers::permits`].
     pub fn admit(&mut self, now: SessionTime, provider: usize) -> Result<Permit, Failure> {
+        self.permits(now, provider)?;
+        self.admit_in_need(now, provider)
+    }
+
+    /// The same where nobody else is left to ask: what a check says does not count.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::CircuitOpen`].
+    pub fn admit_in_need(&mut self, now: SessionTime, provider: usize) -> Result<Permit, Failure> {
         let known = &mut self.providers[provider];
-        known.permits(now)?;
+        known.lets_through(now)?;
         let is_probe = !matches!(known.breaker, Breaker::Closed { .. });
         if is_probe {
             let ProviderSettings { budget, breaker, .. } = known.settings;
@@ -140,6 +152,17 @@ impl Breakers {
             Health::Up => SessionTime::ZERO,
             Health::DownUntil(until) => until,
         };
+    }
+
+    /// Whether calls ask it as they should: no check says that it is down, and its breaker is not open.
+    pub fn is_up(&self, now: SessionTime, provider: usize) -> bool {
+        let is_marked_down = now < self.providers[provider].down_until;
+        !is_marked_down && self.state(now, provider) != BreakerState::Open
+    }
+
+    /// When a request to it was last answered.
+    pub fn answered_at(&self, provider: usize) -> Option<SessionTime> {
+        self.providers[provider].answered_at
     }
 
     /// The 95th percentile of the newest [`PROVIDER_LATENCIES_MAX`] times to the first answer; `None` while
@@ -180,6 +203,7 @@ impl Provider {
             settings,
             breaker: Breaker::CLOSED,
             down_until: SessionTime::ZERO,
+            answered_at: None,
             latencies: VecDeque::new(),
         }
     }
@@ -188,6 +212,11 @@ impl Provider {
         if now < self.down_until {
             return Err(Failure::MarkedDown);
         }
+        self.lets_through(now)
+    }
+
+    /// Whether its breaker does.
+    fn lets_through(&self, now: SessionTime) -> Result<(), Failure> {
         match self.breaker {
             Breaker::Closed { .. } => Ok(()),
             Breaker::Open { until } | Breaker::Probing { until } if now >= until => Ok(()),
@@ -199,6 +228,7 @@ impl Provider {
         match outcome {
             Outcome::Answered { latency } => {
                 self.remember(latency);
+                self.answered_at = Some(now);
                 if is_probe {
                     self.breaker = Breaker::CLOSED;
                 }

@@ -16,7 +16,8 @@ const fn at(millis: u64) -> SessionTime {
 /// A budget of 1 s, no hedge; three failures in 10 s open for 5 s.
 fn plain() -> ProviderSettings {
     let breaker = BreakerSettings { failures: 3, window: ms(10_000), cooling: ms(5_000) };
-    ProviderSettings { budget: ms(1_000), whole: ms(60_000), hedge: Hedge::Off, breaker }
+    let (budget, whole) = (ms(1_000), ms(60_000));
+    ProviderSettings { budget, whole, hedge: Hedge::Off, breaker, check_every: None }
 }
 
 fn hedged(until_known: u64) -> ProviderSettings {
@@ -276,9 +277,51 @@ fn a_refused_text_says_nothing_against_the_provider() {
 fn nobody_to_ask_is_told_at_once() {
     let mut known = breakers(&[plain(), plain()]);
     (0..3).for_each(|n| fail(at(n), 0, &mut known));
+    (0..3).for_each(|n| fail(at(n), 1, &mut known));
+    // Marks change nothing where breakers are open.
     known.mark(1, Health::DownUntil(at(10_000)));
-    let failures = vec![(0, Failure::CircuitOpen), (1, Failure::MarkedDown)];
+    let failures = vec![(0, Failure::CircuitOpen), (1, Failure::CircuitOpen)];
     assert_eq!(acts(&mut begun(at(10), None, &mut known)), [Act::Exhausted { failures }]);
+}
+
+#[test]
+fn who_is_marked_down_is_asked_after_all_others() {
+    let mut known = breakers(&[hedged(200), plain(), plain()]);
+    known.mark(0, Health::DownUntil(at(10_000)));
+    known.mark(1, Health::DownUntil(at(10_000)));
+    let mut attempt = begun(at(0), Some(1), &mut known);
+    assert_eq!(acts(&mut attempt), [start(2)]);
+    attempt.handle_failed(at(10), 2, FailureKind::Broken, &mut known);
+    // Nobody is left: the call's own provider first, and no hedge for what is likely in vain.
+    assert_eq!(acts(&mut attempt), [start(1)]);
+    attempt.handle_failed(at(20), 1, FailureKind::Broken, &mut known);
+    assert_eq!(acts(&mut attempt), [start(0)]);
+    assert_eq!(attempt.handle_first(at(30), 0, &mut known), First::Wins);
+    assert_eq!((known.answered_at(0), known.answered_at(1)), (Some(at(30)), None));
+}
+
+#[test]
+fn a_stage_that_is_all_marked_down_is_still_asked() {
+    let mut known = breakers(&[hedged(200), plain()]);
+    known.mark(0, Health::DownUntil(at(10_000)));
+    known.mark(1, Health::DownUntil(at(10_000)));
+    let mut attempt = begun(at(0), None, &mut known);
+    assert_eq!(acts(&mut attempt), [start(0)]);
+    attempt.handle_timeout(at(200), &mut known);
+    assert_eq!(acts(&mut attempt), [], "a hedge is not worth a provider that is down");
+    attempt.handle_timeout(at(1_000), &mut known);
+    assert_eq!(acts(&mut attempt), [stop(0), start(1)]);
+}
+
+#[test]
+fn a_provider_is_up_unless_it_is_marked_down_or_its_breaker_is_open() {
+    let mut known = breakers(&[plain()]);
+    assert!(known.is_up(at(0), 0));
+    known.mark(0, Health::DownUntil(at(10)));
+    assert!(!known.is_up(at(9), 0) && known.is_up(at(10), 0));
+    (0..3).for_each(|n| fail(at(20 + n), 0, &mut known));
+    assert!(!known.is_up(at(30), 0));
+    assert!(known.is_up(at(5_022), 0), "it cools off no longer");
 }
 
 #[test]
@@ -289,6 +332,8 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     let settings = ProviderSettings { budget: ms(0), ..plain() };
     let error = refused(vec![plain(), settings]);
     assert_eq!(error, "`budget` of provider 1 is 0 s; set more than 0 and at most 600 s");
+    let error = refused(vec![ProviderSettings { check_every: Some(ms(0)), ..plain() }]);
+    assert!(error.starts_with("`check_every` of provider 0 is 0 s"), "{error}");
     let breaker = BreakerSettings { failures: 33, ..plain().breaker };
     let error = refused(vec![ProviderSettings { breaker, ..plain() }]);
     assert_eq!(error, "`breaker.failures` of provider 0 is 33; set 1 to 32");
