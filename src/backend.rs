@@ -46,6 +46,23 @@ pub trait Backend: Send + Sync + 'static {
     fn check(&self) -> Checking<'_> {
         Box::pin(ready(Ok(())))
     }
+
+    /// Which of its providers are up, of those that others can stand in for. Asked while the server runs;
+    /// answers from what is known already.
+    fn health(&self) -> Vec<ProviderHealth> {
+        Vec::new()
+    }
+}
+
+/// A provider that a backend relies on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderHealth {
+    /// What it is needed for, such as `asr`.
+    pub stage: &'static str,
+    /// How the configuration and the logs name it.
+    pub provider: String,
+    /// Whether it is asked as it should be, and others only in its place.
+    pub is_up: bool,
 }
 
 /// A check under way.

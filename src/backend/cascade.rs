@@ -14,6 +14,7 @@ pub mod asr;
 mod aws;
 pub mod dialogue;
 mod error;
+mod health;
 mod http;
 mod larder;
 mod library;
@@ -39,6 +40,7 @@ pub use self::settings::{
 pub use self::stage::Ranked;
 
 use self::asr::AsrStage;
+use self::health::Watching;
 use self::larder::{Larder, Preparing};
 use self::llm::LlmStage;
 use self::meter::Meter;
@@ -48,7 +50,8 @@ use self::tools::Tools;
 use self::tts::TtsStage;
 use super::session;
 use super::{
-    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, channels,
+    Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, ProviderHealth,
+    channels,
 };
 use crate::cascade::intent::CommonAnswer;
 use crate::tools::Toolbox;
@@ -72,6 +75,8 @@ pub struct Cascade {
     answers: Arc<[CommonAnswer]>,
     /// While what is said often is spoken ahead.
     _preparing: Option<Preparing>,
+    /// Of the stages that have several providers.
+    _watching: Vec<Watching>,
 }
 
 impl Cascade {
@@ -111,6 +116,8 @@ impl Cascade {
         let is_asked = !(prepared.is_empty() && answers.is_empty());
         let is_asked = is_asked && Handle::try_current().is_ok();
         let preparing = is_asked.then(|| larder.prepare(pace));
+        let watching =
+            [health::watch(&asr), model.as_ref().and_then(health::watch), health::watch(&tts)];
         Ok(Self {
             name,
             asr,
@@ -123,6 +130,7 @@ impl Cascade {
             larder,
             answers: answers.into(),
             _preparing: preparing,
+            _watching: watching.into_iter().flatten().collect(),
         })
     }
 
@@ -165,17 +173,21 @@ impl Backend for Cascade {
 
     fn check(&self) -> Checking<'_> {
         Box::pin(async {
-            for recogniser in self.asr.providers() {
-                recogniser.check().await?;
-            }
-            for model in self.model.iter().flat_map(|stage| stage.providers()) {
-                model.check().await?;
-            }
-            for voice in self.tts.providers() {
-                voice.check().await?;
-            }
-            Ok(())
+            let model = async {
+                match &self.model {
+                    Some(model) => health::check(model).await,
+                    None => Vec::new(),
+                }
+            };
+            let (asr, llm, tts) =
+                tokio::join!(health::check(&self.asr), model, health::check(&self.tts));
+            health::summed([asr, llm, tts].concat())
         })
+    }
+
+    fn health(&self) -> Vec<ProviderHealth> {
+        let models = self.model.iter().flat_map(|model| model.health());
+        self.asr.health().chain(models).chain(self.tts.health()).collect()
     }
 }
 

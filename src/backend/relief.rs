@@ -20,7 +20,7 @@ use self::watch::Watch;
 use super::session::{self, Machine};
 use super::{
     Abilities, Backend, BackendOutput, BackendSession, Busy, CallContext, Checking, Problem,
-    channels,
+    ProviderHealth, channels,
 };
 use crate::agent::BackendInput;
 use crate::time::SessionTime;
@@ -87,6 +87,10 @@ impl Backend for Relief {
             problems.sort_by_key(|problem| matches!(problem, Problem::Passing(_)));
             problems.into_iter().next().map_or(Ok(()), Err)
         })
+    }
+
+    fn health(&self) -> Vec<ProviderHealth> {
+        self.all().flat_map(|backend| backend.health()).collect()
     }
 }
 

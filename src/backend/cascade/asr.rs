@@ -24,6 +24,7 @@ use self::streaming::Streaming;
 use self::transcribe::Transcribe;
 use self::transcription::Transcription;
 use super::error::StageError;
+use super::health::Provider;
 use super::meter::{Bill, Meter};
 use super::settings::AsrSettings;
 use super::stage::Stage;
@@ -74,14 +75,6 @@ impl AsrStage {
         }
     }
 
-    /// Whether it would work as things stand: keys and whatever else is known without asking it.
-    pub(super) async fn check(&self) -> Result<(), Problem> {
-        match self {
-            Self::Transcribe(service) => service.check().await,
-            Self::PocketSphinx(_) | Self::Transcription(_) | Self::Streaming(_) => Ok(()),
-        }
-    }
-
     /// Begins to listen to a call. The first report is [`AsrReport::Ready`] or [`AsrReport::Failed`].
     /// `bill` pays for what a service hears.
     pub(super) fn open(&self, bill: Bill) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
@@ -102,6 +95,17 @@ impl AsrStage {
                 let (listener, reports) = streaming::open(Arc::clone(service), bill);
                 (Box::new(listener), reports)
             }
+        }
+    }
+}
+
+impl Provider for AsrStage {
+    async fn check(&self) -> Result<(), Problem> {
+        match self {
+            Self::Transcribe(service) => service.check().await,
+            Self::Transcription(endpoint) => endpoint.check().await,
+            Self::Streaming(service) => service.check().await,
+            Self::PocketSphinx(_) => Ok(()),
         }
     }
 }

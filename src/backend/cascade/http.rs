@@ -5,8 +5,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use reqwest::{Client, Response, Url, redirect};
 
-use crate::backend::BackendError;
+use super::error::{StageError, kind_of_status};
+use super::health;
+use crate::backend::{BackendError, Problem};
+use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
+use crate::limits::STAGE_ERROR_BYTES_MAX;
 
 /// A client for one provider. `what` names the setting in an error.
 pub(super) fn client(what: &str, connect_timeout: Duration) -> Result<Client, BackendError> {
@@ -27,6 +31,36 @@ pub(super) fn endpoint(what: &str, base: &str, path: &str) -> Result<Url, Backen
     url.ok_or_else(|| BackendError::Invalid {
         problem: format!("{what}: expected http(s)://..., received {base}"),
     })
+}
+
+/// Whether a server is there and accepts the key, by the list of its models, which is part of every
+/// OpenAI-compatible API and costs nothing. Small servers have no such list and answer something else: they
+/// are there too. What is in the list means nothing, since models have aliases. `section` names the settings.
+pub(super) async fn check(
+    section: &str,
+    client: &Client,
+    models: &Url,
+    key: Option<&str>,
+) -> Result<(), Problem> {
+    let failed = |kind, message: String| {
+        Err(health::problem(section, models, &StageError::new(kind, message)))
+    };
+    let mut request = client.get(models.clone());
+    if let Some(key) = key {
+        request = request.bearer_auth(key);
+    }
+    let Ok(response) = request.send().await else {
+        return failed(FailureKind::Unreachable, "cannot be reached".to_owned());
+    };
+    let status = response.status().as_u16();
+    // 501: it is there, and does not know the question.
+    let is_there = status < 500 && !matches!(status, 401 | 403 | 429) || status == 501;
+    if is_there {
+        return Ok(());
+    }
+    let body = whole(response, STAGE_ERROR_BYTES_MAX).await;
+    let message = body.map(|body| read_error(&body)).unwrap_or_default();
+    failed(kind_of_status(status), format!("answered {status}{}", detail(&message)))
 }
 
 /// Why a body is not text that can be looked at. The texts follow the name of a server.

@@ -15,6 +15,7 @@ pub use self::model::LlmSettings;
 use self::converse::Converse;
 use self::model::Model;
 use super::error::StageError;
+use super::health::Provider;
 use super::meter::{Bill, Exchange};
 use super::settings::ModelSettings;
 use crate::backend::{BackendError, Problem};
@@ -43,14 +44,6 @@ impl LlmStage {
         })
     }
 
-    /// Whether it would work as things stand: keys and whatever else is known without asking it.
-    pub(super) async fn check(&self) -> Result<(), Problem> {
-        match self {
-            Self::Chat(_) => Ok(()),
-            Self::Converse(model) => model.check().await,
-        }
-    }
-
     /// Has the model write what follows in `context`, for which `bill` pays. Calls of tools without an id get one that no call of
     /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped.
     pub(super) fn ask(
@@ -69,6 +62,15 @@ impl LlmStage {
         match self {
             Self::Chat(model) => model.ask(&prompt, tools, answer),
             Self::Converse(model) => Converse::ask(model, &prompt, tools, answer),
+        }
+    }
+}
+
+impl Provider for LlmStage {
+    async fn check(&self) -> Result<(), Problem> {
+        match self {
+            Self::Chat(model) => model.check().await,
+            Self::Converse(model) => model.check().await,
         }
     }
 }

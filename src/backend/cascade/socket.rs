@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
@@ -17,12 +18,13 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
-use super::error::kind_of_status;
+use super::error::{StageError, kind_of_status};
+use super::health;
 use super::http::detail;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Problem};
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
-use crate::limits::{STAGE_ERROR_BYTES_MAX, STAGE_MESSAGE_BYTES_MAX};
+use crate::limits::{RECOGNISER_CLOSE_TIMEOUT, STAGE_ERROR_BYTES_MAX, STAGE_MESSAGE_BYTES_MAX};
 
 /// A connection. What it yields is bounded by [`STAGE_MESSAGE_BYTES_MAX`].
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -131,6 +133,33 @@ impl Door {
             Ok(Err(Error::Http(response))) => Err(Error::Http(response).into()),
             Ok(Err(_)) => Err(SocketError::Unreachable),
             Ok(Ok((socket, _))) => Ok(socket),
+        }
+    }
+
+    /// Whether the service is there and accepts the key: a connection is opened, nothing is said, and it is
+    /// closed in order. No service counts that: Deepgram counts audio, Cartesia and ElevenLabs count the text
+    /// of contexts, of which none is opened, and a `moshi-server` lends one of its channels for the moment.
+    /// `section` names the settings.
+    pub(super) async fn check(
+        &self,
+        section: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<(), Problem> {
+        let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match self.open(&query).await {
+            Ok(mut socket) => {
+                // Nobody waits for the goodbye, in which the other side may still say something.
+                tokio::spawn(timeout(RECOGNISER_CLOSE_TIMEOUT, async move {
+                    if socket.close(None).await.is_ok() {
+                        while let Some(Ok(_)) = socket.next().await {}
+                    }
+                }));
+                Ok(())
+            }
+            Err(error) => {
+                let error = StageError::new(error.kind(), error.to_string());
+                Err(health::problem(section, &self.endpoint, &error))
+            }
         }
     }
 }

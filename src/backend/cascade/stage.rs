@@ -18,7 +18,8 @@ use super::meter::{Bill, Meter};
 pub struct Ranked<S> {
     /// Of the provider.
     pub settings: S,
-    /// Budget, hedge and breaker. Without effect where there is only one provider.
+    /// Budget, hedge, breaker and checks. Where there is only one provider, it is checked at start and the
+    /// rest is without effect.
     pub usage: ProviderSettings,
     /// What its work costs.
     pub prices: Prices,
@@ -33,6 +34,7 @@ impl<S> From<S> for Ranked<S> {
 
 /// The providers and what is known of them, shared by all calls of an agent.
 pub(super) struct Stage<P> {
+    what: &'static str,
     providers: Vec<P>,
     /// How each is named in logs.
     names: Vec<String>,
@@ -44,9 +46,9 @@ pub(super) struct Stage<P> {
 }
 
 impl<P> Stage<P> {
-    /// `what` names the stage in an error.
+    /// `what` names the stage in logs, errors and metrics.
     pub(super) fn new<S: fmt::Display>(
-        what: &str,
+        what: &'static str,
         ranked: Vec<Ranked<S>>,
         load: impl Fn(S) -> Result<P, BackendError>,
     ) -> Result<Self, BackendError> {
@@ -58,7 +60,12 @@ impl<P> Stage<P> {
         let providers = ranked.into_iter().map(|provider| load(provider.settings));
         let providers = providers.collect::<Result<_, _>>()?;
         let (breakers, began) = (Mutex::new(breakers), Instant::now());
-        Ok(Self { providers, names, prices, breakers, began })
+        Ok(Self { what, providers, names, prices, breakers, began })
+    }
+
+    /// Which stage it is.
+    pub(super) const fn what(&self) -> &'static str {
+        self.what
     }
 
     pub(super) fn providers(&self) -> &[P] {

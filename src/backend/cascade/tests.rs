@@ -329,6 +329,7 @@ fn with_model_at(url: String, tools: Toolbox, memory: MemorySettings) -> Cascade
         memory,
         answers: vec![CommonAnswer { when, say: said[0].clone() }].into(),
         _preparing: None,
+        _watching: Vec::new(),
     }
 }
 

@@ -33,6 +33,7 @@ use self::mouth::Mouth;
 use self::polly::Polly;
 use self::speech::{Speaker, Speech};
 use super::error::StageError;
+use super::health::Provider;
 use super::meter::{Bill, Meter};
 use super::settings::TtsSettings;
 use super::stage::Stage;
@@ -66,14 +67,6 @@ impl TtsStage {
         })
     }
 
-    /// Whether it would work as things stand: keys and whatever else is known without asking it.
-    pub(super) async fn check(&self) -> Result<(), Problem> {
-        match self {
-            Self::Polly(voice) => voice.check().await,
-            Self::Flite(_) | Self::Speech(_) | Self::Live(_) => Ok(()),
-        }
-    }
-
     /// A call's voice, for which `bill` pays, and where it reports.
     pub(super) fn open(&self, bill: Bill) -> (Box<dyn Tts>, mpsc::Receiver<TtsReport>) {
         match self {
@@ -93,6 +86,17 @@ impl TtsStage {
                 let (speaker, reports) = LiveSpeaker::open(Arc::clone(voice), bill);
                 (Box::new(speaker), reports)
             }
+        }
+    }
+}
+
+impl Provider for TtsStage {
+    async fn check(&self) -> Result<(), Problem> {
+        match self {
+            Self::Polly(voice) => voice.check().await,
+            Self::Speech(endpoint) => endpoint.check().await,
+            Self::Live(voice) => voice.check().await,
+            Self::Flite(_) => Ok(()),
         }
     }
 }

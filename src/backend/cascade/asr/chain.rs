@@ -245,9 +245,14 @@ impl Listening {
     fn stand_in_for(&mut self, failed: Option<usize>) {
         let places = 0..self.stage.providers().len();
         let admitted = self.stage.breakers(|now, breakers| {
-            let mut others = places.filter(|provider| Some(*provider) != failed);
-            others.find_map(|it| breakers.admit(now, it).ok().map(|permit| (it, Some(permit))))
+            let others: Vec<_> = places.filter(|provider| Some(*provider) != failed).collect();
+            let well = others.iter().find_map(|it| Some((*it, breakers.admit(now, *it).ok()?)));
+            well.or_else(|| {
+                let mut others = others.iter();
+                others.find_map(|it| Some((*it, breakers.admit_in_need(now, *it).ok()?)))
+            })
         });
+        let admitted = admitted.map(|(provider, permit)| (provider, Some(permit)));
         // A call that begins while all have failed lately is better tried than refused.
         let Some((provider, permit)) = admitted.or(failed.is_none().then_some((0, None))) else {
             let error = exhausted("speech recogniser", &[], self.last.take());

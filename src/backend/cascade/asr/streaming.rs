@@ -23,10 +23,10 @@ use self::hearing::{Act, Hearing, Manner, Outgoing};
 use self::wire::Wire;
 use super::listener::Listener;
 use super::{Ask, AsrReport};
-use crate::backend::BackendError;
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::meter::Bill;
 use crate::backend::cascade::socket::{Door, Socket, SocketError};
+use crate::backend::{BackendError, Problem};
 use crate::cascade::recognition::Recognised;
 use crate::cascade::{deepgram, flux};
 use crate::limits::{RECOGNISER_CLOSE_TIMEOUT, RECOGNISER_SEND_TIMEOUT};
@@ -111,6 +111,10 @@ impl Streaming {
         };
         let speaks = Speaks::Moshi { delay: settings.delay };
         Ok(Self { door, query: Vec::new(), speaks, manner })
+    }
+
+    pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
+        self.door.check("asr", &self.query).await
     }
 
     async fn connect(self: Arc<Self>) -> Result<Box<Connection>, StageError> {

@@ -21,11 +21,10 @@ use tokio::time::timeout;
 use self::turn::{Asked, Turn, TurnAct};
 use super::listener::Listener;
 use super::{Ask, AsrReport};
-use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, detail};
 use crate::backend::cascade::meter::Bill;
-use crate::backend::wav;
+use crate::backend::{BackendError, Problem, wav};
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
 use crate::limits::{TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ};
@@ -81,6 +80,7 @@ impl fmt::Debug for TranscriptionSettings {
 pub(in crate::backend::cascade) struct Transcription {
     client: Client,
     endpoint: Url,
+    models: Url,
     settings: TranscriptionSettings,
 }
 
@@ -90,8 +90,13 @@ impl Transcription {
         settings: TranscriptionSettings,
     ) -> Result<Self, BackendError> {
         let endpoint = http::endpoint("asr.url", &settings.url, "audio/transcriptions")?;
+        let models = http::endpoint("asr.url", &settings.url, "models")?;
         let client = http::client("asr", settings.connect_timeout)?;
-        Ok(Self { client, endpoint, settings })
+        Ok(Self { client, endpoint, models, settings })
+    }
+
+    pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
+        http::check("asr", &self.client, &self.models, self.settings.api_key.as_deref()).await
     }
 
     /// What is said in `pcm`, or why that is not known, without a word of it.

@@ -10,9 +10,9 @@ use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
 use super::{Answer, Asking};
-use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, BodyError, detail};
+use crate::backend::{BackendError, Problem};
 use crate::cascade::chat::{
     ChatEvent, ChatSettings, ToolDeclaration, read_error, read_event, request,
 };
@@ -123,6 +123,7 @@ impl From<ModelError> for StageError {
 pub(in crate::backend) struct Model {
     client: Client,
     endpoint: Url,
+    models: Url,
     settings: LlmSettings,
 }
 
@@ -134,8 +135,13 @@ impl Model {
         if settings.model.is_empty() {
             return Err(invalid("llm.model: is required but empty".to_owned()));
         }
+        let models = http::endpoint("llm.url", &settings.url, "models")?;
         let client = http::client("llm", settings.connect_timeout)?;
-        Ok(Self { client, endpoint, settings })
+        Ok(Self { client, endpoint, models, settings })
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Problem> {
+        http::check("llm", &self.client, &self.models, self.settings.api_key.as_deref()).await
     }
 
     /// As [`LlmStage::ask`](super::LlmStage::ask).

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::line::{Line, LineError};
 use self::pieces::{Piece, Pieces};
 use super::{Speaking, Tts, TtsReport};
+use crate::backend::Problem;
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::meter::Bill;
 use crate::backend::cascade::socket::Door;
@@ -84,6 +85,10 @@ pub(super) enum Provider {
 }
 
 impl LiveVoice {
+    pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
+        self.door.check("tts", &self.query).await
+    }
+
     /// What a connection speaks.
     fn wire(&self) -> Box<dyn VoiceWire> {
         match &self.provider {

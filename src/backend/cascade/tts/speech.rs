@@ -15,10 +15,10 @@ use tokio::time::timeout;
 
 use super::mouth::without_lead;
 use super::{Speaking, Tts, TtsReport};
-use crate::backend::BackendError;
 use crate::backend::cascade::error::{StageError, kind_of_status};
 use crate::backend::cascade::http::{self, detail};
 use crate::backend::cascade::meter::Bill;
+use crate::backend::{BackendError, Problem};
 use crate::call::event::Generation;
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
@@ -92,6 +92,7 @@ impl fmt::Debug for SpeechSettings {
 pub(in crate::backend::cascade) struct Speech {
     client: Client,
     endpoint: Url,
+    models: Url,
     places: Semaphore,
     settings: SpeechSettings,
 }
@@ -128,9 +129,14 @@ impl Speech {
     /// Checks the settings. Nothing is sent yet.
     pub(in crate::backend::cascade) fn new(settings: SpeechSettings) -> Result<Self, BackendError> {
         let endpoint = http::endpoint("tts.url", &settings.url, &settings.path)?;
+        let models = http::endpoint("tts.url", &settings.url, "models")?;
         let client = http::client("tts", settings.connect_timeout)?;
         let places = Semaphore::new(settings.requests_max);
-        Ok(Self { client, endpoint, places, settings })
+        Ok(Self { client, endpoint, models, places, settings })
+    }
+
+    pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
+        http::check("tts", &self.client, &self.models, self.settings.api_key.as_deref()).await
     }
 
     fn request(&self, text: &str, pace: f32) -> RequestBuilder {

@@ -6,13 +6,14 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::agent::PcmFrame;
 use crate::backend::cascade::AsrSettings;
-use crate::backend::cascade::asr::TranscriptionSettings;
+use crate::backend::cascade::asr::{DeepgramSettings, TranscriptionSettings};
 use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::tests::within;
 use crate::call::event::Generation;
-use crate::cascade::failover::{BreakerSettings, Hedge, ProviderSettings};
+use crate::cascade::failover::{BreakerSettings, Health, Hedge, ProviderSettings};
 use crate::limits::WIDEBAND_FRAME;
+use crate::time::SessionTime;
 
 const LOUD: PcmFrame = PcmFrame([1_000; WIDEBAND_FRAME]);
 const TURN: TurnId = TurnId(1);
@@ -159,4 +160,27 @@ async fn while_all_have_failed_lately_turns_are_missed_and_the_call_goes_on() {
     let missed = within(reports.recv()).await;
     let Some(AsrReport::Missed { error, .. }) = missed else { panic!("{missed:?}") };
     assert!(error.message.contains("it failed lately"), "{error}");
+}
+
+#[tokio::test]
+async fn who_is_held_for_down_hears_if_nobody_else_can() {
+    let (gone, well) = (TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
+    let (gone, well) = (gone.await.expect("a port"), well.await.expect("a port"));
+    let url =
+        |listener: &TcpListener| format!("ws://{}", listener.local_addr().expect("it is bound"));
+    // The first cannot be reached, as its check says; the other's check is wrong.
+    let ranked = [url(&gone), url(&well)].map(|url| {
+        let mut settings = DeepgramSettings::new(None);
+        settings.url = url;
+        Ranked::from(AsrSettings::Deepgram(settings))
+    });
+    drop(gone);
+    let load = |settings| AsrStage::load(settings, false);
+    let stage = Stage::new("asr", ranked.into(), load).expect("the settings are right");
+    let later = SessionTime::from_millis(u64::from(u32::MAX));
+    stage.breakers(|_, known| (0..2).for_each(|it| known.mark(it, Health::DownUntil(later))));
+    let (_chain, mut reports) = open(&Arc::new(stage));
+    let (stream, _) = within(well.accept()).await.expect("somebody connects");
+    let _peer = tokio_tungstenite::accept_async(stream).await.expect("it is a handshake");
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
 }
