@@ -11,7 +11,7 @@ use crate::limits::PROVIDERS_MAX;
 use crate::yaml::{Fields, Value};
 
 /// Keys that any provider may have beside its own.
-const OF_ALL: [&str; 3] = ["kind", "budget_ms", "hedge_ms"];
+const OF_ALL: [&str; 4] = ["kind", "budget_ms", "hedge_ms", "check_every_s"];
 /// The key of those that want to be paid.
 pub(super) const PRICES: &str = "prices";
 
@@ -19,6 +19,9 @@ const PRICE_RANGE: RangeInclusive<f64> = 0.0..=100.0;
 
 /// However fast a provider usually is, another one is not asked sooner.
 const HEDGE_AT_LEAST: Duration = Duration::from_millis(50);
+
+/// Seconds between two checks of one provider; 0: it is not checked.
+const CHECK_EVERY_S: RangeInclusive<u64> = 0..=600;
 
 /// A kind of provider: its name, and the keys that it has beside those of all, in groups.
 pub(super) type ProviderKind<K> = (&'static str, K, &'static [&'static [&'static str]]);
@@ -105,5 +108,8 @@ fn usage(fields: &mut Fields<'_, '_>) -> ProviderSettings {
             at_least: HEDGE_AT_LEAST,
         },
     };
-    ProviderSettings { budget, hedge, ..standard }
+    let check_every_s = standard.check_every.map_or(0, |every| every.as_secs());
+    let check_every_s = fields.u64_in("check_every_s", CHECK_EVERY_S, check_every_s);
+    let check_every = (check_every_s > 0).then(|| Duration::from_secs(check_every_s));
+    ProviderSettings { budget, hedge, check_every, ..standard }
 }

@@ -153,6 +153,18 @@ fn a_stage_may_have_several_providers_in_order() {
 }
 
 #[test]
+fn a_provider_is_checked_as_often_as_is_said_or_not_at_all() {
+    let read = settings(
+        "{tts: [{kind: flite, check_every_s: 60}, {kind: flite, check_every_s: 0}, {kind: flite}]}",
+    );
+    let every: Vec<_> = read.tts.iter().map(|voice| voice.usage.check_every).collect();
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(every, [seconds(60), None, seconds(15)]);
+    let refused = parse("{tts: {kind: flite, check_every_s: 601}}").expect_err("it is too long");
+    assert!(refused.contains("cascade.tts.check_every_s"), "{refused}");
+}
+
+#[test]
 fn a_stage_without_any_or_with_too_many_providers_is_refused() {
     let none = parse("{tts: []}").expect_err("nobody speaks");
     assert!(none.contains("cascade.tts: expected 1 to 8 providers, received none"), "{none}");
