@@ -2,7 +2,8 @@
 //!
 //! A call adds what it tells its client, as it tells it, so a call of an hour is seen while it lasts. Adding
 //! is one atomic addition; the names were found when the agent was made. Labels are the names of the
-//! configured agents and words of ours, never anything that a caller sent, so their number is bounded.
+//! configured agents and providers and words of ours, never anything that a caller sent, so their number is
+//! bounded.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -58,6 +59,7 @@ pub struct Metrics {
     heard: OfAgent<Amount>,
     spoken: OfAgent<Counter>,
     cost: Family<Labels<2>, Amount>,
+    providers: Family<Labels<3>, Gauge>,
 }
 
 /// The family of histograms; a name, because its constructor is part of its type.
@@ -97,6 +99,7 @@ impl Metrics {
             heard,
             spoken,
             cost,
+            providers,
         } = &mut metrics;
         registry.register("antiphon_calls", "Calls that run now", running.clone());
         registry.register("antiphon_calls_ended", "Calls that ended, by why", ended.clone());
@@ -116,6 +119,8 @@ impl Metrics {
         registry.register("antiphon_spoken_characters", help, spoken.clone());
         let help = "What all that costs, by stage, in the currency of the configured prices";
         registry.register("antiphon_cost", help, cost.clone());
+        let help = "Whether a provider that others can stand in for is up: 1, or 0";
+        registry.register("antiphon_provider_up", help, providers.clone());
         metrics
     }
 
@@ -152,6 +157,7 @@ impl Metrics {
             heard_seconds: self.heard.get_or_create_owned(&agent),
             spoken_chars: self.spoken.get_or_create_owned(&agent),
             cost: Cost::default().stages().map(|(stage, _)| cost(stage)),
+            providers: self.providers.clone(),
         }
     }
 
@@ -184,6 +190,7 @@ pub struct AgentMetrics {
     spoken_chars: Counter,
     /// As [`Cost::stages`].
     cost: [Amount; 3],
+    providers: Family<Labels<3>, Gauge>,
 }
 
 impl AgentMetrics {
@@ -197,6 +204,13 @@ impl AgentMetrics {
         self.running.dec();
         let labels = [("agent", self.name.to_string()), ("reason", reason.name().to_owned())];
         self.ended.get_or_create(&Labels(labels)).inc();
+    }
+
+    /// Whether one of the providers of a stage is up now.
+    pub fn provider_is(&self, stage: &str, provider: &str, is_up: bool) {
+        let agent = ("agent", self.name.to_string());
+        let labels = [agent, ("stage", stage.to_owned()), ("provider", provider.to_owned())];
+        self.providers.get_or_create(&Labels(labels)).set(i64::from(is_up));
     }
 
     /// A call tells its client something.

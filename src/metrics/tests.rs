@@ -20,6 +20,18 @@ fn an_agent_has_zeros_before_its_first_call() {
 }
 
 #[test]
+fn a_provider_is_up_or_down_as_it_was_told_last() {
+    let metrics = Metrics::new();
+    let agent = metrics.agent("sales");
+    let provider = "antiphon_provider_up{agent=\"sales\",stage=\"tts\",provider=\"flite\"}";
+    assert!(!metrics.text().contains("antiphon_provider_up{"), "nothing was told yet");
+    for is_up in [true, false, true] {
+        agent.provider_is("tts", "flite", is_up);
+        assert_eq!(value(&metrics.text(), provider), f64::from(u8::from(is_up)));
+    }
+}
+
+#[test]
 fn what_calls_use_is_added_up_by_agent() {
     let metrics = Metrics::new();
     let (sales, support) = (metrics.agent("sales"), metrics.agent("support"));

@@ -14,7 +14,7 @@ use crate::backend::cascade::Cascade;
 use crate::backend::nova_sonic::account::Accounts;
 use crate::backend::nova_sonic::{NovaAgent, NovaSonic};
 use crate::backend::relief::Relief;
-use crate::backend::{self, Backend, BackendError, Problem};
+use crate::backend::{self, Backend, BackendError, Problem, ProviderHealth};
 use crate::config::{AgentProfile, BackendConfig, Config};
 use crate::dsp::smart_turn::SmartTurn;
 use crate::limits::{BACKEND_CHECKS_MAX, TURN_JUDGES_MAX};
@@ -77,6 +77,18 @@ pub(super) async fn check(
     problems.sort_by(|(one, _), (other, _)| one.cmp(other));
     let is_mistake = |(_, problem): &(String, Problem)| matches!(problem, Problem::Mistake(_));
     if problems.iter().any(is_mistake) { Err(ServerError::Unfit(problems)) } else { Ok(problems) }
+}
+
+/// Notes in the agents' metrics which of their providers are up now.
+pub(super) fn note_health(agents: &BTreeMap<String, LiveAgent>) {
+    for LiveAgent { backend, metrics, .. } in agents.values() {
+        let mut health = backend.health();
+        // Where two have the same name, the one that is down is what counts: it is noted last.
+        health.sort_by_key(|provider| !provider.is_up);
+        for ProviderHealth { stage, provider, is_up } in health {
+            metrics.provider_is(stage, &provider, is_up);
+        }
+    }
 }
 
 /// An agent's backend, and the agent with its clips loaded and the tools of its servers listed.

@@ -436,6 +436,7 @@ impl Port for Calls {
     }
 
     fn metrics(&self) -> String {
+        agents::note_health(&self.0.agents);
         self.0.metrics.text()
     }
 

@@ -56,6 +56,27 @@ fn passing() -> Option<Result<(), Problem>> {
     Some(Err(Problem::Passing("throttled".to_owned())))
 }
 
+/// A backend that only knows its providers.
+struct Relying(Vec<ProviderHealth>);
+
+impl Backend for Relying {
+    fn name(&self) -> &'static str {
+        "relying"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Asked(None).abilities()
+    }
+
+    fn open(&self, call: CallContext) -> Result<BackendSession, Busy> {
+        Asked(None).open(call)
+    }
+
+    fn health(&self) -> Vec<ProviderHealth> {
+        self.0.clone()
+    }
+}
+
 /// No test waits for it.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -94,4 +115,23 @@ async fn an_agent_whose_tools_cannot_be_listed_is_named() {
     let Err(error) = prepare(&config, &Metrics::new()).await else { panic!("nobody is there") };
     let error = error.to_string();
     assert!(error.contains("agent `desk`") && error.contains("MCP server `crm`"), "{error}");
+}
+
+#[test]
+fn providers_are_shown_as_they_are_now_and_the_worse_of_two_that_share_a_name() {
+    let mut agents = agents(vec![("desk", None)]);
+    let metrics = Metrics::new();
+    let provider = |stage, provider: &str, is_up| {
+        let provider = provider.to_owned();
+        ProviderHealth { stage, provider, is_up }
+    };
+    let health =
+        vec![provider("asr", "a", true), provider("tts", "b", false), provider("tts", "b", true)];
+    let relief = Relief::new(Arc::new(Asked(None)), vec![Arc::new(Relying(health))]);
+    let desk = agents.get_mut("desk").expect("it is the one");
+    (desk.backend, desk.metrics) = (Arc::new(relief), metrics.agent("desk"));
+    note_health(&agents);
+    let text = metrics.text();
+    assert!(text.contains("{agent=\"desk\",stage=\"asr\",provider=\"a\"} 1\n"), "{text}");
+    assert!(text.contains("{agent=\"desk\",stage=\"tts\",provider=\"b\"} 0\n"), "{text}");
 }
