@@ -179,7 +179,7 @@ async fn who_is_held_for_down_hears_if_nobody_else_can() {
     let stage = Stage::new("asr", ranked.into(), load).expect("the settings are right");
     let later = SessionTime::from_millis(u64::from(u32::MAX));
     stage.breakers(|_, known| (0..2).for_each(|it| known.mark(it, Health::DownUntil(later))));
-    let (_chain, mut reports) = open(&Arc::new(stage));
+    let (_chain, mut reports) = open(&Arc::new(stage), &Arc::default());
     let (stream, _) = within(well.accept()).await.expect("somebody connects");
     let _peer = tokio_tungstenite::accept_async(stream).await.expect("it is a handshake");
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
