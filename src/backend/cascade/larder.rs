@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::PACE_RANGE;
 use super::meter::Meter;
 use super::stage::Stage;
-use super::tts::{Tts, TtsReport, TtsStage};
+use super::tts::{TtsReport, TtsStage};
 use crate::call::event::Generation;
 use crate::cascade::phrase::Phrases;
 use crate::cascade::prepared::{Prepared, PreparedKey, PreparedStats, VoiceKey};
@@ -46,7 +46,10 @@ impl Larder {
         let larder = Arc::clone(self);
         Preparing(tokio::spawn(async move {
             let meter = Arc::new(Meter::default());
-            let (voice, mut reports) = super::tts::open(&larder.stage, &meter);
+            // Where several voices are asked, another one may stand in: calls begin with this.
+            let (voice, mut reports) =
+                larder.stage.providers()[0].open(larder.stage.bill(0, &meter));
+            let rate_hz = voice.sample_rate_hz();
             for (at, sentence) in larder.sentences.iter().enumerate() {
                 let work = Generation(u32::try_from(at).unwrap_or(u32::MAX));
                 let _speaking = voice.speak(work, sentence.clone(), pace);
@@ -60,7 +63,7 @@ impl Larder {
                     }
                 };
                 match result {
-                    Ok(()) => larder.keep(&*voice, sentence, pace, pcm),
+                    Ok(()) => larder.keep((0, rate_hz), sentence, pace, pcm),
                     Err(error) => {
                         tracing::warn!(%error, "what an agent says often was not spoken ahead");
                         return;
@@ -73,8 +76,8 @@ impl Larder {
         }))
     }
 
-    /// The audio of a sentence in this voice, if it was spoken before.
-    pub(super) fn get(&self, voice: &dyn Tts, sentence: &str, pace: f32) -> Option<Arc<[i16]>> {
+    /// The audio of a sentence in the voice of this provider and at this rate in Hz, if it was spoken before.
+    pub(super) fn get(&self, voice: (usize, u32), sentence: &str, pace: f32) -> Option<Arc<[i16]>> {
         if !self.sentences.contains(sentence) {
             return None;
         }
@@ -86,9 +89,9 @@ impl Larder {
         self.sentences.contains(sentence)
     }
 
-    /// A sentence was spoken whole.
-    pub(super) fn keep(&self, voice: &dyn Tts, sentence: &str, pace: f32, pcm: Vec<i16>) {
-        let samples_max = SENTENCE_BLOCKS_MAX * (voice.sample_rate_hz() / 50) as usize;
+    /// A sentence was spoken whole by this provider alone, at this rate in Hz.
+    pub(super) fn keep(&self, voice: (usize, u32), sentence: &str, pace: f32, pcm: Vec<i16>) {
+        let samples_max = SENTENCE_BLOCKS_MAX * (voice.1 / 50) as usize;
         if self.wants(sentence) && !pcm.is_empty() && pcm.len() <= samples_max {
             let key = self.key(voice, sentence, pace);
             self.store().insert(key, pcm.into());
@@ -100,14 +103,13 @@ impl Larder {
         self.store().stats()
     }
 
-    fn key(&self, voice: &dyn Tts, sentence: &str, pace: f32) -> PreparedKey {
-        let provider = voice.provider();
+    fn key(&self, (provider, rate_hz): (usize, u32), sentence: &str, pace: f32) -> PreparedKey {
         let key = VoiceKey {
             provider: provider.to_string(),
             voice: self.stage.name(provider).to_owned(),
             pace_percent: (pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end()) * 100.0).round()
                 as u16,
-            rate_hz: voice.sample_rate_hz(),
+            rate_hz,
         };
         PreparedKey::new(key, sentence)
     }

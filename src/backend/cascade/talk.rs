@@ -279,8 +279,11 @@ impl Talk {
                         reply.ending = Ending::Failed(error.message);
                     }
                 }
-                if let Some((Kept { sentence, pcm }, pace)) = kept {
-                    self.voicing.larder.keep(&*self.tts, &sentence, pace, pcm);
+                if let Some((Kept { sentence, pcm }, pace)) = kept
+                    && let Some(voice) = self.tts.spoke_whole(work)
+                {
+                    let rate_hz = self.tts.sample_rate_hz();
+                    self.voicing.larder.keep((voice, rate_hz), &sentence, pace, pcm);
                 }
                 self.speak_on();
             }
@@ -340,8 +343,9 @@ impl Talk {
         let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
         reply.spoken_from = reply.samples;
-        match self.voicing.larder.get(&*self.tts, &sentence, pace) {
-            Some(pcm) => reply.add_spoken(&pcm, self.tts.sample_rate_hz()),
+        let rate_hz = self.tts.sample_rate_hz();
+        match self.voicing.larder.get((self.tts.provider(), rate_hz), &sentence, pace) {
+            Some(pcm) => reply.add_spoken(&pcm, rate_hz),
             None => {
                 reply.keeping = self.voicing.larder.wants(&sentence).then(|| Kept::new(&sentence));
                 reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));

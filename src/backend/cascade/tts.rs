@@ -125,6 +125,12 @@ pub(super) trait Tts: Send {
         0
     }
 
+    /// Who spoke the last phrase for `work`, if it was one provider and the whole phrase. To be asked when
+    /// that phrase is done.
+    fn spoke_whole(&self, _work: Generation) -> Option<usize> {
+        Some(0)
+    }
+
     /// Speaks one phrase, `pace` times as fast as usual. One at a time: the next after [`TtsReport::Done`].
     fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking;
 }

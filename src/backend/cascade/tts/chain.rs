@@ -5,8 +5,7 @@
 mod rest;
 
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -26,8 +25,7 @@ use crate::limits::{PROVIDERS_MAX, SENTENCE_BLOCKS_MAX};
 /// A call's handle on its voices.
 pub(in crate::backend::cascade) struct Chain {
     rate_hz: u32,
-    /// Who speaks next.
-    kept: Arc<AtomicUsize>,
+    known: Known,
     voices: Arc<Mutex<Voices>>,
     reports: mpsc::Sender<TtsReport>,
 }
@@ -43,8 +41,7 @@ impl Chain {
             stage: Arc::clone(stage),
             meter: Arc::clone(meter),
             opened: stage.providers().iter().map(|_| None).collect(),
-            kept: None,
-            told: Arc::default(),
+            known: Known::default(),
             works: 0,
             spoken: Spoken::new(0),
             before: 0,
@@ -53,8 +50,8 @@ impl Chain {
         // The first is opened at once, so that the first phrase does not wait for it.
         let rate_hz = voices.open(0).tts.sample_rate_hz();
         (voices.rate_hz, voices.spoken) = (rate_hz, Spoken::new(rate_hz));
-        let kept = Arc::clone(&voices.told);
-        (Self { rate_hz, kept, voices: Arc::new(Mutex::new(voices)), reports }, reported)
+        let known = voices.known.clone();
+        (Self { rate_hz, known, voices: Arc::new(Mutex::new(voices)), reports }, reported)
     }
 }
 
@@ -64,7 +61,11 @@ impl Tts for Chain {
     }
 
     fn provider(&self) -> usize {
-        self.kept.load(Ordering::Relaxed)
+        self.known.with(|heard| heard.voice.unwrap_or_default())
+    }
+
+    fn spoke_whole(&self, work: Generation) -> Option<usize> {
+        self.known.with(|heard| heard.whole.filter(|(of, _)| *of == work).map(|(_, voice)| voice))
     }
 
     fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking {
@@ -84,15 +85,31 @@ struct Voices {
     stage: Arc<Stage<TtsStage>>,
     meter: Arc<Meter>,
     opened: Vec<Option<Opened>>,
-    /// Who spoke last.
-    kept: Option<usize>,
-    told: Arc<AtomicUsize>,
+    known: Known,
     /// Phrases given to any voice, by which its reports are told apart.
     works: u32,
     spoken: Spoken,
     /// Samples of the phrase that voices before this one have spoken.
     before: usize,
     rate_hz: u32,
+}
+
+/// What was heard of the voices, which the task and the handle know. Its lock is held for an instant.
+#[derive(Clone, Default)]
+struct Known(Arc<std::sync::Mutex<Heard>>);
+
+#[derive(Default)]
+struct Heard {
+    /// Who spoke last.
+    voice: Option<usize>,
+    /// Whose phrase was spoken to its end by one voice, and by which, if the last one was.
+    whole: Option<(Generation, usize)>,
+}
+
+impl Known {
+    fn with<T>(&self, act: impl FnOnce(&mut Heard) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 struct Opened {
@@ -125,10 +142,17 @@ impl Voices {
     async fn speak(&mut self, mut phrase: Phrase) -> Result<(), StageError> {
         let mut avoided = None;
         self.before = 0;
+        self.known.with(|heard| heard.whole = None);
         for _ in 0..PROVIDERS_MAX {
             self.spoken.begin();
             match self.attempt(&phrase, avoided).await {
-                Ended::Complete => return Ok(()),
+                Ended::Complete => {
+                    if self.before == 0 {
+                        let work = phrase.work;
+                        self.known.with(|heard| heard.whole = heard.voice.map(|it| (work, it)));
+                    }
+                    return Ok(());
+                }
                 Ended::Exhausted(error) => return Err(error),
                 Ended::Broken(provider) => {
                     avoided = Some(provider);
@@ -145,10 +169,11 @@ impl Voices {
     }
 
     async fn attempt(&mut self, phrase: &Phrase, avoided: Option<usize>) -> Ended {
-        let mut attempt = Attempt::new(self.kept);
+        let kept = self.known.with(|heard| heard.voice);
+        let mut attempt = Attempt::new(kept);
         if let Some(provider) = avoided {
             attempt = attempt.avoiding(provider);
-        } else if self.kept.is_some() {
+        } else if kept.is_some() {
             // Somebody else's voice in the middle of a call is worse than a wait.
             attempt = attempt.unhedged();
         }
@@ -186,8 +211,7 @@ impl Voices {
                 if stage.breakers(first) == First::TooLate {
                     continue;
                 }
-                self.kept = Some(provider);
-                self.told.store(provider, Ordering::Relaxed);
+                self.known.with(|heard| heard.voice = Some(provider));
                 out = Some(self.output(provider));
                 let words = std::mem::take(&mut asked[at].words);
                 self.tell_words(phrase, words).await;
