@@ -51,8 +51,9 @@ impl Spoken {
         if self.samples == 0 {
             return text;
         }
-        match self.words_said() {
-            Some(words) => skip_words(text, words),
+        let by_words = self.words_said().and_then(|words| skip_words(text, words));
+        match by_words {
+            Some(rest) => rest,
             None => {
                 let tempo = self.tempo.unwrap_or_else(|| f64::from(self.rate_hz) / CHARS_PER_S);
                 let chars = (self.samples as f64 / tempo) as usize;
@@ -62,23 +63,34 @@ impl Spoken {
     }
 
     /// Words that sounded whole; `None` if the voice did not say.
-    fn words_said(&self) -> Option<usize> {
+    fn words_said(&self) -> Option<&[WordTime]> {
         if self.words.is_empty() {
             return None;
         }
         let micros = self.samples as u64 * 1_000_000 / u64::from(self.rate_hz);
         let said = Duration::from_micros(micros);
-        Some(self.words.iter().take_while(|word| word.end <= said).count())
+        let count = self.words.iter().take_while(|word| word.end <= said).count();
+        Some(&self.words[..count])
     }
 }
 
-/// Without its first words.
-fn skip_words(text: &str, words: usize) -> &str {
-    let mut rest = text.trim_start();
-    for _ in 0..words {
-        rest = rest.find(char::is_whitespace).map_or("", |at| rest[at..].trim_start());
+/// Without these, which are its first words, and the marks that follow them. They need not be what is between
+/// blanks: some voices tell each character. `None` if it does not begin with them, as where numbers are spelt
+/// out.
+fn skip_words<'t>(text: &'t str, words: &[WordTime]) -> Option<&'t str> {
+    let letter = |char: &char| char.is_alphanumeric();
+    let mut rest = text;
+    for said in words.iter().flat_map(|word| word.text.chars()).filter(letter) {
+        let at = rest.find(char::is_alphanumeric)?;
+        let next = rest[at..].chars().next()?;
+        if !next.to_lowercase().eq(said.to_lowercase()) {
+            return None;
+        }
+        rest = &rest[at + next.len_utf8()..];
     }
-    rest
+    let is_mark = |char: char| !char.is_whitespace() && !char.is_alphanumeric();
+    let after = if rest.len() < text.len() { rest.trim_start_matches(is_mark) } else { rest };
+    Some(after.trim_start())
 }
 
 /// Without the words that end within its first characters.
@@ -142,6 +154,36 @@ mod tests {
             spoken.samples = chars * 1_000;
             assert_eq!(spoken.rest(TEXT), rest, "{chars} characters");
         }
+    }
+
+    #[test]
+    fn words_that_are_not_between_blanks_are_found_in_the_text() {
+        let rows: [(&str, &[&str], &str); 4] = [
+            ("你好，世界和平。", &["你", "好"], "世界和平。"),
+            ("Hi, twenty-one (or so).", &["hi", "Twenty"], "one (or so)."),
+            ("Hi, twenty-one (or so).", &["Hi,", "twenty-one"], "(or so)."),
+            ("One - two.", &["One", "-"], "- two."),
+        ];
+        for (text, said, rest) in rows {
+            let mut spoken = Spoken::new(16_000);
+            spoken.begin();
+            spoken.samples = 16_000;
+            let words: Vec<_> = said.iter().map(|it| word(it, 0, 900)).collect();
+            spoken.words(&words);
+            assert_eq!(spoken.rest(text), rest, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_not_those_of_the_text_leave_it_to_the_tempo() {
+        let text = "It is 1999, and all is well.";
+        let mut spoken = Spoken::new(15_000);
+        spoken.begin();
+        // By the words, all of it was said; by the ordinary tempo, 11 of its characters.
+        spoken.samples = 11_000;
+        let said = ["It", "is", "nineteen", "hundred", "and", "ninety", "nine"];
+        spoken.words(&said.map(|it| word(it, 0, 600)));
+        assert_eq!(spoken.rest(text), "and all is well.");
     }
 
     #[test]
