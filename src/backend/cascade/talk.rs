@@ -345,7 +345,10 @@ impl Talk {
         reply.spoken_from = reply.samples;
         let rate_hz = self.tts.sample_rate_hz();
         match self.voicing.larder.get((self.tts.provider(), rate_hz), &sentence, pace) {
-            Some(pcm) => reply.add_spoken(&pcm, rate_hz),
+            Some(pcm) => {
+                reply.add_spoken(&pcm, rate_hz);
+                self.tts.stay();
+            }
             None => {
                 reply.keeping = self.voicing.larder.wants(&sentence).then(|| Kept::new(&sentence));
                 reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));

@@ -83,3 +83,27 @@ async fn a_greeting_that_two_voices_shared_is_not_played_to_the_next_call() {
     }
     assert_eq!(cascade.larder.stats().hits, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_voice_of_a_kept_greeting_says_what_follows_although_it_is_slower() {
+    // It is hedged before it answers, but that the call has heard it.
+    let slow = || [vec![Act::Wait(Duration::from_millis(500))], audio(1_000, 9_600, true)].concat();
+    let (first, _) =
+        voice(move |count| if count == 0 { audio(1_000, 4_800, true) } else { slow() }).await;
+    let (second, mut asked_second) = voice(|_| audio(2_000, 4_800, true)).await;
+    let soon = Duration::from_millis(20);
+    let patient = speaking(vec![first.clone(), second.clone()], Hedge::Off);
+    let mut cascade =
+        speaking(vec![first, second], Hedge::P95 { until_known: soon, at_least: soon });
+    cascade.larder = Arc::clone(&patient.larder);
+    assert_eq!(greeting(&mut greeted(&patient), [1_000, 2_000]).await, [4_800, 0]);
+    let mut session = greeted(&cascade);
+    assert_eq!(greeting(&mut session, [1_000, 2_000]).await, [4_800, 0], "it is kept");
+    type_in(&session, 2, "what time is it").await;
+    let (audio, _) = read_until(&mut session, finished(2)).await;
+    let pcm = samples(&audio);
+    assert_eq!(pcm.iter().filter(|sample| **sample == 1_000).count(), 9_600);
+    assert_eq!(pcm.iter().filter(|sample| **sample == 2_000).count(), 0, "another person speaks");
+    asked_second.close();
+    assert!(asked_second.recv().await.is_none(), "nobody else was asked");
+}

@@ -64,6 +64,12 @@ impl Tts for Chain {
         self.known.with(|heard| heard.voice.unwrap_or_default())
     }
 
+    fn stay(&self) {
+        self.known.with(|heard| {
+            heard.voice.get_or_insert_default();
+        });
+    }
+
     fn spoke_whole(&self, work: Generation) -> Option<usize> {
         self.known.with(|heard| heard.whole.filter(|(of, _)| *of == work).map(|(_, voice)| voice))
     }

@@ -22,6 +22,8 @@ pub(in crate::backend::cascade) enum Act {
     Chunk(String),
     /// The same, of bytes that are no text.
     Bytes(Vec<u8>),
+    /// Dawdles.
+    Wait(Duration),
     /// Waits until the client hangs up.
     Hang,
 }
@@ -104,6 +106,10 @@ pub(in crate::backend::cascade) async fn serve_by(
             Act::Chunk(text) => format!("{:x}\r\n{text}\r\n", text.len()).into_bytes(),
             Act::Bytes(bytes) => {
                 [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat()
+            }
+            Act::Wait(time) => {
+                tokio::time::sleep(time).await;
+                continue;
             }
             Act::Hang => {
                 // Ends when the client closes its side.
