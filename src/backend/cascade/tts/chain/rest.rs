@@ -176,14 +176,20 @@ mod tests {
 
     #[test]
     fn words_that_are_not_those_of_the_text_leave_it_to_the_tempo() {
-        let text = "It is 1999, and all is well.";
-        let mut spoken = Spoken::new(15_000);
-        spoken.begin();
-        // By the words, all of it was said; by the ordinary tempo, 11 of its characters.
-        spoken.samples = 11_000;
-        let said = ["It", "is", "nineteen", "hundred", "and", "ninety", "nine"];
-        spoken.words(&said.map(|it| word(it, 0, 600)));
-        assert_eq!(spoken.rest(text), "and all is well.");
+        let long = ["It", "is", "nineteen", "hundred", "and", "ninety", "nine"];
+        let rows: [(&str, usize, &[&str], &str); 2] = [
+            // By their count, all of it was said.
+            ("It is 1999, and all is well.", 11, &long, "and all is well."),
+            ("It is 10 now.", 8, &["It", "is", "ten"], "now."),
+        ];
+        for (text, chars, said, rest) in rows {
+            let mut spoken = Spoken::new(15_000);
+            spoken.begin();
+            spoken.samples = chars * 1_000;
+            let words: Vec<_> = said.iter().map(|it| word(it, 0, 500)).collect();
+            spoken.words(&words);
+            assert_eq!(spoken.rest(text), rest);
+        }
     }
 
     #[test]
