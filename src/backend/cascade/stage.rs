@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::backend::BackendError;
-use crate::cascade::failover::{Breakers, Failure, FailureKind, ProviderSettings};
+use crate::cascade::failover::{
+    Act, Attempt, Breakers, Failure, FailureKind, First, ProviderSettings,
+};
 use crate::cascade::price::Prices;
 use crate::time::SessionTime;
 
@@ -90,6 +92,12 @@ impl<P> Stage<P> {
         }
     }
 
+    /// Begins a request.
+    pub(super) fn begin(self: &Arc<Self>, mut attempt: Attempt) -> Trying<P> {
+        self.breakers(|now, breakers| attempt.begin(now, breakers));
+        Trying { stage: Arc::clone(self), attempt }
+    }
+
     /// The time, for the breakers.
     pub(super) fn now(&self) -> SessionTime {
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -114,6 +122,55 @@ impl<P> fmt::Debug for Stage<P> {
     }
 }
 
+/// A request under way, whose breakers are told what comes of it. Dropping it before that cancels it there, so
+/// that what it was to find out is left to another one.
+pub(super) struct Trying<P> {
+    stage: Arc<Stage<P>>,
+    attempt: Attempt,
+}
+
+impl<P> Trying<P> {
+    /// As [`Attempt::poll_act`].
+    pub(super) fn poll_act(&mut self) -> Option<Act> {
+        self.attempt.poll_act()
+    }
+
+    /// The soonest deadline.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.attempt.poll_timeout().map(|(at, _)| self.stage.instant(at))
+    }
+
+    /// As [`Attempt::winner`].
+    pub(super) const fn winner(&self) -> Option<usize> {
+        self.attempt.winner()
+    }
+
+    /// As [`Attempt::handle_first`].
+    pub(super) fn handle_first(&mut self, provider: usize) -> First {
+        let Self { stage, attempt } = self;
+        stage.breakers(|now, breakers| attempt.handle_first(now, provider, breakers))
+    }
+
+    /// As [`Attempt::handle_failed`].
+    pub(super) fn handle_failed(&mut self, provider: usize, kind: FailureKind) {
+        let Self { stage, attempt } = self;
+        stage.breakers(|now, breakers| attempt.handle_failed(now, provider, kind, breakers));
+    }
+
+    /// As [`Attempt::handle_timeout`].
+    pub(super) fn handle_timeout(&mut self) {
+        let Self { stage, attempt } = self;
+        stage.breakers(|now, breakers| attempt.handle_timeout(now, breakers));
+    }
+}
+
+impl<P> Drop for Trying<P> {
+    fn drop(&mut self) {
+        let Self { stage, attempt } = self;
+        stage.breakers(|now, breakers| attempt.cancel(now, breakers));
+    }
+}
+
 /// What is told if no provider was of use: how each one failed, by its place.
 pub(super) fn exhausted(
     what: &str,
@@ -125,4 +182,33 @@ pub(super) fn exhausted(
         failures.iter().map(|(place, failure)| format!("{} {failure}", place + 1)).collect();
     let last = last.map(|error| format!("; last: {error}")).unwrap_or_default();
     StageError::new(kind, format!("no {what} is left: number {}{last}", listed.join(", number ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cascade::failover::BreakerSettings;
+
+    #[test]
+    fn a_request_that_is_dropped_leaves_it_to_the_next_to_find_out() {
+        // Half open as soon as it has opened.
+        let cooling = Duration::from_micros(1);
+        let breaker = BreakerSettings { failures: 1, cooling, ..BreakerSettings::default() };
+        let usage = ProviderSettings { breaker, ..ProviderSettings::default() };
+        let ranked = Ranked { usage, ..Ranked::from("only") };
+        let stage = Arc::new(Stage::new("llm", vec![ranked], |_| Ok(())).expect("they are right"));
+        let start = Some(Act::Start { provider: 0 });
+        let mut failing = stage.begin(Attempt::new(None));
+        assert_eq!(failing.poll_act(), start);
+        failing.handle_failed(0, FailureKind::Broken);
+        let mut probe = stage.begin(Attempt::new(None));
+        assert_eq!(probe.poll_act(), start);
+        let failures = vec![(0, Failure::CircuitOpen)];
+        let second = stage.begin(Attempt::new(None)).poll_act();
+        assert_eq!(second, Some(Act::Exhausted { failures }), "the first is finding out");
+        drop(probe);
+        assert_eq!(stage.begin(Attempt::new(None)).poll_act(), start);
+    }
 }

@@ -99,7 +99,7 @@ impl Request {
         let (to, mut from) = reports();
         let mut asked: Vec<Option<Asking>> = stage.providers().iter().map(|_| None).collect();
         let mut last = None;
-        stage.breakers(|now, breakers| attempt.begin(now, breakers));
+        let mut attempt = stage.begin(attempt);
         loop {
             while let Some(act) = attempt.poll_act() {
                 match act {
@@ -115,11 +115,11 @@ impl Request {
                     Act::Exhausted { failures } => return self.exhausted(&failures, last),
                 }
             }
-            let due = attempt.poll_timeout().map(|(at, _)| stage.instant(at));
+            let due = attempt.poll_timeout();
             let report = tokio::select! {
                 Some(report) = from.recv() => report,
                 () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
-                    stage.breakers(|now, breakers| attempt.handle_timeout(now, breakers));
+                    attempt.handle_timeout();
                     continue;
                 }
                 else => return Ended::Unread,
@@ -130,18 +130,14 @@ impl Request {
                 if let ModelReport::Done { result: Err(error), .. } = report {
                     let kind = error.kind;
                     last = Some(error);
-                    let fail = |now, breakers: &mut _| {
-                        attempt.handle_failed(now, provider, kind, breakers);
-                    };
-                    stage.breakers(fail);
+                    attempt.handle_failed(provider, kind);
                 }
                 continue;
             };
-            if attempt.winner() != Some(provider) {
-                let first = |now, breakers: &mut _| attempt.handle_first(now, provider, breakers);
-                if stage.breakers(first) == First::TooLate {
-                    continue;
-                }
+            if attempt.winner() != Some(provider)
+                && attempt.handle_first(provider) == First::TooLate
+            {
+                continue;
             }
             match report {
                 ModelReport::Done { result: Ok(calls), .. } => return Ended::Complete(calls),

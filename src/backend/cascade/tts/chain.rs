@@ -187,7 +187,7 @@ impl Voices {
         let mut asked: Vec<Asked> = Vec::new();
         let mut out = None;
         let mut last = None;
-        stage.breakers(|now, breakers| attempt.begin(now, breakers));
+        let mut attempt = stage.begin(attempt);
         loop {
             while let Some(act) = attempt.poll_act() {
                 match act {
@@ -201,11 +201,11 @@ impl Voices {
                     }
                 }
             }
-            let due = attempt.poll_timeout().map(|(at, _)| stage.instant(at));
+            let due = attempt.poll_timeout();
             let (at, report) = tokio::select! {
                 report = self.next_report(&asked) => report,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    stage.breakers(|now, breakers| attempt.handle_timeout(now, breakers));
+                    attempt.handle_timeout();
                     continue;
                 }
             };
@@ -213,8 +213,7 @@ impl Voices {
             let is_answer =
                 !matches!(report, TtsReport::Words { .. } | TtsReport::Done { result: Err(_), .. });
             if is_answer && attempt.winner() != Some(provider) {
-                let first = |now, breakers: &mut _| attempt.handle_first(now, provider, breakers);
-                if stage.breakers(first) == First::TooLate {
+                if attempt.handle_first(provider) == First::TooLate {
                     continue;
                 }
                 self.known.with(|heard| heard.voice = Some(provider));
@@ -232,10 +231,7 @@ impl Voices {
                 (TtsReport::Done { result: Err(error), .. }, _) => {
                     let kind = error.kind;
                     last = Some(error);
-                    let fail = |now, breakers: &mut _| {
-                        attempt.handle_failed(now, provider, kind, breakers);
-                    };
-                    stage.breakers(fail);
+                    attempt.handle_failed(provider, kind);
                 }
                 (TtsReport::Done { result: Ok(()), .. }, Some(output)) => {
                     let pcm = output.finish();
