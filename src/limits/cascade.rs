@@ -60,6 +60,14 @@ pub const PROVIDER_LATENCIES_MAX: usize = 64;
 /// Bytes of audio synthesised ahead: 23 minutes at 24 kHz, for all calls together. What was not used for the
 /// longest time is forgotten.
 pub const PREPARED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Failures of a voice that speaks ahead of the calls, in all, some of which are paid for. After them nothing
+/// more is spoken ahead: it is when it is needed.
+pub const PREPARE_FAILURES_MAX: u32 = 20;
+/// The pause after the first of these failures: a voice may be starting beside the server. It doubles with
+/// each further failure in a row.
+pub const PREPARE_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// The longest such pause: all of them together are a quarter of an hour, in which a large voice has started.
+pub const PREPARE_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Texts, and questions with a fixed answer, that an agent names to be spoken ahead. More are refused.
 pub const PREPARED_TEXTS_MAX: usize = 100;
 

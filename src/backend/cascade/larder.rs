@@ -1,15 +1,15 @@
 //! What an agent says again and again, spoken once: greetings, fillers, common answers.
 
+mod preparing;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::JoinHandle;
+pub(super) use self::preparing::Preparing;
 
 use super::PACE_RANGE;
-use super::meter::Meter;
 use super::stage::Stage;
-use super::tts::{TtsReport, TtsStage};
-use crate::call::event::Generation;
+use super::tts::TtsStage;
 use crate::cascade::phrase::Phrases;
 use crate::cascade::prepared::{Prepared, PreparedKey, PreparedStats, VoiceKey};
 use crate::limits::SENTENCE_BLOCKS_MAX;
@@ -23,16 +23,6 @@ pub(super) struct Larder {
     store: Mutex<Prepared>,
 }
 
-/// The synthesis of what an agent says often, in the background. Dropping it ends it.
-#[derive(Debug)]
-pub(super) struct Preparing(JoinHandle<()>);
-
-impl Drop for Preparing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Larder {
     /// Nothing is spoken yet of these texts, of which each sentence is kept by itself.
     pub(super) fn new(stage: Arc<Stage<TtsStage>>, texts: &[String]) -> Self {
@@ -40,40 +30,9 @@ impl Larder {
         Self { stage, sentences, store: Mutex::default() }
     }
 
-    /// Speaks all of them, as the first voice does at this pace. One that cannot be spoken now is spoken when
-    /// it is needed.
+    /// Has the first voice speak all of them at this pace. What it cannot speak is spoken when it is needed.
     pub(super) fn prepare(self: &Arc<Self>, pace: f32) -> Preparing {
-        let larder = Arc::clone(self);
-        Preparing(tokio::spawn(async move {
-            let meter = Arc::new(Meter::default());
-            // Where several voices are asked, another one may stand in: calls begin with this.
-            let (voice, mut reports) =
-                larder.stage.providers()[0].open(larder.stage.bill(0, &meter));
-            let rate_hz = voice.sample_rate_hz();
-            for (at, sentence) in larder.sentences.iter().enumerate() {
-                let work = Generation(u32::try_from(at).unwrap_or(u32::MAX));
-                let _speaking = voice.speak(work, sentence.clone(), pace);
-                let mut pcm = Vec::new();
-                let result = loop {
-                    match reports.recv().await {
-                        Some(TtsReport::Block { pcm: block, .. }) => pcm.extend(block),
-                        Some(TtsReport::Words { .. }) => {}
-                        Some(TtsReport::Done { result, .. }) => break result,
-                        None => return,
-                    }
-                };
-                match result {
-                    Ok(()) => larder.keep((0, rate_hz), sentence, pace, pcm),
-                    Err(error) => {
-                        tracing::warn!(%error, "what an agent says often was not spoken ahead");
-                        return;
-                    }
-                }
-            }
-            let used = meter.take();
-            let (chars, cost) = (used.spoken_chars, used.cost());
-            tracing::info!(chars, cost, stats = ?larder.stats(), "spoken ahead");
-        }))
+        Preparing::start(Arc::clone(self), pace)
     }
 
     /// The audio of a sentence in the voice of this provider and at this rate in Hz, if it was spoken before.
@@ -82,6 +41,11 @@ impl Larder {
             return None;
         }
         self.store().get(&self.key(voice, sentence, pace))
+    }
+
+    /// Whether there is this audio.
+    fn has(&self, voice: (usize, u32), sentence: &str, pace: f32) -> bool {
+        self.store().contains(&self.key(voice, sentence, pace))
     }
 
     /// Whether a sentence that is being spoken is worth keeping.

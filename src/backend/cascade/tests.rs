@@ -29,7 +29,7 @@ use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
 mod memory;
 mod tools;
 mod usage;
-mod voices;
+pub(super) mod voices;
 
 /// One backend for all tests: its models take half a second to load.
 pub(in crate::backend) fn local() -> &'static Cascade {

@@ -10,14 +10,14 @@ const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: audio/pcm\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// What a server does that says so many samples, all of them `level`, to the end or not.
-fn audio(level: i16, samples: usize, is_whole: bool) -> Vec<Act> {
+pub(in crate::backend::cascade) fn audio(level: i16, samples: usize, is_whole: bool) -> Vec<Act> {
     let bytes = level.to_le_bytes().repeat(samples);
     let end = is_whole.then(|| Act::Raw("0\r\n\r\n".to_owned()));
     [Act::Raw(STREAM.to_owned()), Act::Bytes(bytes)].into_iter().chain(end).collect()
 }
 
 /// A server that answers by the number of the request, from 0.
-async fn voice(
+pub(in crate::backend::cascade) async fn voice(
     mut answer: impl FnMut(usize) -> Vec<Act> + Send + 'static,
 ) -> (SpeechSettings, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
