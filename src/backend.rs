@@ -52,6 +52,10 @@ pub trait Backend: Send + Sync + 'static {
     fn health(&self) -> Vec<ProviderHealth> {
         Vec::new()
     }
+
+    /// Calls may come from now on: what is made ahead of them, and may cost, is begun, in tasks of its own.
+    /// Said once; never of a configuration that is only checked.
+    fn begin(&self) {}
 }
 
 /// A provider that a backend relies on.

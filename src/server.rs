@@ -145,6 +145,7 @@ impl Server {
 
     /// Answers calls until `stop`, then ends those that are running and returns.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        self.registry.begin();
         let router = antiphon_signaling::router(
             Arc::new(Calls(Arc::clone(&self.registry))),
             self.signaling,

@@ -28,10 +28,9 @@ mod tools;
 pub mod tts;
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::tz::TimeZone;
-use tokio::runtime::Handle;
 
 pub use self::settings::{
     AsrSettings, BrainSettings, CascadeSettings, ContextSettings, MemorySettings, ModelSettings,
@@ -73,9 +72,18 @@ pub struct Cascade {
     memory: MemorySettings,
     larder: Arc<Larder>,
     answers: Arc<[CommonAnswer]>,
-    /// While what is said often is spoken ahead.
+    /// Whether an agent's configuration names what is said often.
+    prepares: bool,
+    /// What goes on beside the calls, once they may come.
+    beside: OnceLock<Beside>,
+}
+
+/// Dropping it ends it.
+#[derive(Debug)]
+struct Beside {
+    /// What is said often is spoken ahead.
     _preparing: Option<Preparing>,
-    /// Of the stages that have several providers.
+    /// The providers of stages that have several are checked.
     _watching: Vec<Watching>,
 }
 
@@ -112,12 +120,6 @@ impl Cascade {
         let said = prepared.iter().chain(answers.iter().map(|answer| &answer.say));
         let said: Vec<String> = said.cloned().chain(talk::FIXED.map(str::to_owned)).collect();
         let larder = Arc::new(Larder::new(Arc::clone(&tts), &said));
-        // Where nothing is said often, no voice is paid for before somebody calls.
-        let is_asked = !(prepared.is_empty() && answers.is_empty());
-        let is_asked = is_asked && Handle::try_current().is_ok();
-        let preparing = is_asked.then(|| larder.prepare(pace));
-        let watching =
-            [health::watch(&asr), model.as_ref().and_then(health::watch), health::watch(&tts)];
         Ok(Self {
             name,
             asr,
@@ -128,9 +130,8 @@ impl Cascade {
             pace,
             memory,
             larder,
+            prepares: !(prepared.is_empty() && answers.is_empty()),
             answers: answers.into(),
-            _preparing: preparing,
-            _watching: watching.into_iter().flatten().collect(),
         })
     }
 
@@ -185,9 +186,7 @@ impl Backend for Cascade {
         })
     }
 
-    fn health(&self) -> Vec<ProviderHealth> {
-        let models = self.model.iter().flat_map(|model| model.health());
-        self.asr.health().chain(models).chain(self.tts.health()).collect()
+            beside: OnceLock::new(),
     }
 }
 

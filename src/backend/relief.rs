@@ -92,6 +92,10 @@ impl Backend for Relief {
     fn health(&self) -> Vec<ProviderHealth> {
         self.all().flat_map(|backend| backend.health()).collect()
     }
+
+    fn begin(&self) {
+        self.all().for_each(|backend| backend.begin());
+    }
 }
 
 /// One call.

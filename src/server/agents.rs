@@ -91,6 +91,11 @@ pub(super) fn note_health(agents: &BTreeMap<String, LiveAgent>) {
     }
 }
 
+/// Tells the agents' backends that calls may come.
+pub(super) fn begin(agents: &BTreeMap<String, LiveAgent>) {
+    agents.values().for_each(|agent| agent.backend.begin());
+}
+
 /// An agent's backend, and the agent with its clips loaded and the tools of its servers listed.
 async fn backend_of(
     profile: &AgentProfile,

@@ -107,6 +107,11 @@ impl Registry {
         agents::check(&self.agents, BACKEND_CHECK_TIMEOUT).await
     }
 
+    /// Calls may come from now on.
+    pub(super) fn begin(&self) {
+        agents::begin(&self.agents);
+    }
+
     pub(super) fn config(&self) -> &Config {
         &self.config
     }

@@ -329,8 +329,8 @@ fn with_model_at(url: String, tools: Toolbox, memory: MemorySettings) -> Cascade
         pace: 1.0,
         memory,
         answers: vec![CommonAnswer { when, say: said[0].clone() }].into(),
-        _preparing: None,
-        _watching: Vec::new(),
+        prepares: false,
+        beside: OnceLock::new(),
     }
 }
 

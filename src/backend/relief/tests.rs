@@ -1,5 +1,5 @@
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::*;
 use crate::agent::PcmFrame;
@@ -60,6 +60,35 @@ impl Backend for Deaf {
         self.0.lock().expect("no test panics in it").push(ends);
         Ok(session)
     }
+}
+
+/// A backend that counts how often it is told to begin.
+#[derive(Default)]
+struct Eager(AtomicUsize);
+
+impl Backend for Eager {
+    fn name(&self) -> &'static str {
+        "eager"
+    }
+
+    fn abilities(&self) -> Abilities {
+        sound().abilities()
+    }
+
+    fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {
+        Err(Busy("it only begins".to_owned()))
+    }
+
+    fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn all_begin_what_they_make_ahead_of_calls() {
+    let all = [Arc::new(Eager::default()), Arc::new(Eager::default())];
+    Relief::new(all[0].clone(), vec![all[1].clone()]).begin();
+    assert_eq!(all.map(|backend| backend.0.load(Ordering::Relaxed)), [1, 1]);
 }
 
 fn opened(first: Arc<dyn Backend>, others: Vec<Arc<dyn Backend>>) -> BackendSession {

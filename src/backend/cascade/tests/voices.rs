@@ -51,7 +51,8 @@ fn speaking(voices: Vec<SpeechSettings>, hedge: Hedge) -> Cascade {
         pace: 1.0,
         memory: MemorySettings::default(),
         answers: Arc::default(),
-        _preparing: None,
+        prepares: false,
+        preparing: OnceLock::new(),
     }
 }
 
@@ -106,4 +107,20 @@ async fn the_voice_of_a_kept_greeting_says_what_follows_although_it_is_slower() 
     assert_eq!(pcm.iter().filter(|sample| **sample == 2_000).count(), 0, "another person speaks");
     asked_second.close();
     assert!(asked_second.recv().await.is_none(), "nobody else was asked");
+}
+
+#[tokio::test]
+async fn nothing_is_spoken_ahead_before_calls_may_come() {
+    let (settings, mut asked) = voice(|_| audio(1_000, 4_800, true)).await;
+    let asr = AsrSettings::PocketSphinx(PocketSphinxSettings::default());
+    let brain = BrainSettings::Dialogue { time_zone: Some("UTC".to_owned()) };
+    let tts = TtsSettings::Speech(Box::new(settings));
+    let mut settings = CascadeSettings::new(asr, brain, tts);
+    settings.prepared = vec![GREETING.to_owned()];
+    let cascade = Cascade::new("cascade", settings, Arc::default()).expect("all is installed");
+    // So does one who only checks the configuration.
+    cascade.check().await.expect("nothing is wrong");
+    assert!(cascade.preparing.get().is_none());
+    cascade.begin();
+    while !within(asked.recv()).await.expect("it is asked").contains(GREETING) {}
 }
