@@ -29,7 +29,8 @@ use crate::limits::{BREAKER_FAILURES_MAX, PROVIDER_TIME_MAX, PROVIDERS_MAX};
 /// How one provider is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderSettings {
-    /// Time to the first answer; after it the provider is cancelled and counts as failed. Default: 2 s.
+    /// Time to the first answer; after it the provider is cancelled and counts as failed. Where its places are
+    /// taken, as much is waited for one, which counts against nobody. Default: 2 s.
     pub budget: Duration,
     /// Time from the first answer to the last. Speech is fetched as it plays, so it is generous.
     /// Default: 180 s.
@@ -98,6 +99,8 @@ pub enum Failure {
     CircuitOpen,
     /// It was not asked, or not yet: a check from outside says that it is down.
     MarkedDown,
+    /// It was not asked: others had all its places until the budget was spent.
+    Full,
 }
 
 /// Settings that make no sense.
@@ -194,6 +197,7 @@ impl fmt::Display for Failure {
             Self::Failed(FailureKind::TimedOut) => "took too long",
             Self::CircuitOpen => "was not asked: it failed lately",
             Self::MarkedDown => "was not asked: its check says that it is down",
+            Self::Full => "was not asked: no place became free in time",
         })
     }
 }

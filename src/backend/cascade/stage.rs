@@ -145,6 +145,17 @@ impl<P> Trying<P> {
         self.attempt.winner()
     }
 
+    /// As [`Attempt::handle_queued`].
+    pub(super) fn handle_queued(&mut self, provider: usize) {
+        self.attempt.handle_queued(provider);
+    }
+
+    /// As [`Attempt::handle_admitted`].
+    pub(super) fn handle_admitted(&mut self, provider: usize) {
+        let Self { stage, attempt } = self;
+        stage.breakers(|now, breakers| attempt.handle_admitted(now, provider, breakers));
+    }
+
     /// As [`Attempt::handle_first`].
     pub(super) fn handle_first(&mut self, provider: usize) -> First {
         let Self { stage, attempt } = self;

@@ -267,6 +267,7 @@ impl Talk {
                     reply.time_words(words, rate_hz);
                 }
             }
+            TtsReport::Queued { .. } | TtsReport::Admitted { .. } => {}
             TtsReport::Done { work, result } => {
                 let mut kept = None;
                 if let Some(reply) = self.reply_of(work) {

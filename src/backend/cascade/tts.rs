@@ -142,6 +142,10 @@ pub(super) trait Tts: Send {
 /// What a voice tells of the phrase that it speaks for `work`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TtsReport {
+    /// The phrase waits: the provider speaks as many others as it may. It was not given to it yet.
+    Queued { work: Generation },
+    /// It does not wait any more.
+    Admitted { work: Generation },
     /// When some of the phrase's words sound, counted from its first sample, in order. They may come before
     /// or after the blocks that they are about. A voice that does not know never says it.
     Words { work: Generation, words: Vec<WordTime> },

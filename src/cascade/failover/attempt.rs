@@ -98,6 +98,18 @@ struct Asked {
     budget_at: SessionTime,
     /// When another is asked as well; `None` if none is, or it was.
     hedge_at: Option<SessionTime>,
+    place: Place,
+}
+
+/// Whether its adapter had to wait before it asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// No.
+    Free,
+    /// It waits.
+    Awaited,
+    /// It has.
+    Taken,
 }
 
 impl Attempt {
@@ -134,6 +146,25 @@ impl Attempt {
         if matches!(self.state, State::New) {
             self.state = State::Asking;
             self.ask_or_give_up(now, breakers);
+        }
+    }
+
+    /// A provider has no place free, and was not asked yet. Whatever comes of waiting says nothing against it.
+    pub fn handle_queued(&mut self, provider: usize) {
+        if let Some(Slot::Asked(asked)) = self.slots.get_mut(provider)
+            && asked.place == Place::Free
+        {
+            asked.place = Place::Awaited;
+        }
+    }
+
+    /// It has a place now, and is asked: its budget begins.
+    pub fn handle_admitted(&mut self, now: SessionTime, provider: usize, breakers: &Breakers) {
+        if let Some(Slot::Asked(asked)) = self.slots.get_mut(provider)
+            && asked.place == Place::Awaited
+        {
+            (asked.place, asked.since) = (Place::Taken, now);
+            asked.budget_at = now + breakers.settings(provider).budget;
         }
     }
 
@@ -281,7 +312,12 @@ impl Attempt {
                 && asked.budget_at <= now
             {
                 self.acts.push_back(Act::Cancel { provider });
-                self.fail(now, provider, asked, FailureKind::TimedOut, breakers);
+                if asked.place == Place::Awaited {
+                    asked.release(now, breakers);
+                    self.slots[provider] = Slot::Failed(Failure::Full);
+                } else {
+                    self.fail(now, provider, asked, FailureKind::TimedOut, breakers);
+                }
             }
         }
         self.replace_failed(now, breakers);
@@ -358,6 +394,7 @@ impl Attempt {
             permit,
             budget_at: now + breakers.settings(provider).budget,
             hedge_at: hedge_after.map(|after| now + after),
+            place: Place::Free,
         });
         self.acts.push_back(Act::Start { provider });
     }
@@ -372,11 +409,19 @@ impl Attempt {
     fn cancel_asked(&mut self, now: SessionTime, breakers: &mut Breakers) {
         for provider in 0..self.slots.len() {
             if let Some(asked) = self.asked(provider) {
-                let waited = now.since(asked.since);
-                breakers.record(now, asked.permit, Outcome::Cancelled { waited });
+                asked.release(now, breakers);
                 self.acts.push_back(Act::Cancel { provider });
                 self.slots[provider] = Slot::Done;
             }
         }
+    }
+}
+
+impl Asked {
+    /// Nobody waits for it any more.
+    fn release(self, now: SessionTime, breakers: &mut Breakers) {
+        let is_asked = self.place != Place::Awaited;
+        let waited = if is_asked { now.since(self.since) } else { Duration::ZERO };
+        breakers.record(now, self.permit, Outcome::Cancelled { waited });
     }
 }

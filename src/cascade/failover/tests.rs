@@ -100,6 +100,37 @@ fn a_failure_and_a_spent_budget_lead_to_the_next() {
 }
 
 #[test]
+fn the_budget_begins_once_there_is_a_place() {
+    let mut known = breakers(&[plain(), plain()]);
+    let mut attempt = begun(at(0), None, &mut known);
+    attempt.handle_queued(0);
+    attempt.handle_admitted(at(900), 0, &known);
+    // Who has a place does not wait for one again.
+    attempt.handle_queued(0);
+    attempt.handle_admitted(at(1_000), 0, &known);
+    assert_eq!(attempt.poll_timeout(), Some((at(1_900), Wait::Budget)));
+    attempt.handle_timeout(at(1_900), &mut known);
+    assert_eq!(acts(&mut attempt), [start(0), stop(0), start(1)]);
+    let timed_out = Failure::Failed(FailureKind::TimedOut);
+    assert_eq!(attempt.failures().collect::<Vec<_>>(), [(0, timed_out)]);
+}
+
+#[test]
+fn a_provider_without_a_place_is_passed_over_and_not_blamed() {
+    let mut known = breakers(&[plain(), plain()]);
+    (0..20).for_each(|_| answer(at(0), 0, ms(100), &mut known));
+    for n in 0..10 {
+        let mut attempt = begun(at(n), None, &mut known);
+        attempt.handle_queued(0);
+        attempt.handle_timeout(at(n + 1_000), &mut known);
+        assert_eq!(acts(&mut attempt), [start(0), stop(0), start(1)]);
+        assert_eq!(attempt.failures().collect::<Vec<_>>(), [(0, Failure::Full)]);
+    }
+    assert_eq!(known.permits(at(2_000), 0), Ok(()));
+    assert_eq!(known.p95(0), Some(ms(100)), "it is not slow");
+}
+
+#[test]
 fn a_hedge_asks_the_next_and_the_first_answer_wins() {
     for winner in [0, 1] {
         let mut known = breakers(&[hedged(200), hedged(200), plain()]);
@@ -348,6 +379,8 @@ enum Step {
     First(usize),
     Failed(usize, FailureKind),
     Done(usize),
+    Queued(usize),
+    Admitted(usize),
     Down(usize, u64),
     Deadline,
     Cancel,
@@ -360,6 +393,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..5_usize).prop_map(Step::First),
         4 => (0..5_usize, kind).prop_map(|(provider, kind)| Step::Failed(provider, kind)),
         1 => (0..5_usize).prop_map(Step::Done),
+        2 => (0..5_usize).prop_map(Step::Queued),
+        2 => (0..5_usize).prop_map(Step::Admitted),
         1 => (0..4_usize, 0..3_000_u64).prop_map(|(provider, ms)| Step::Down(provider, ms)),
         4 => Just(Step::Deadline),
         1 => Just(Step::Cancel),
@@ -433,6 +468,8 @@ fn run(steps: &[Step], now: &mut SessionTime, attempt: &mut Attempt, known: &mut
                 }
                 attempt.handle_done(provider);
             }
+            Step::Queued(provider) => attempt.handle_queued(provider),
+            Step::Admitted(provider) => attempt.handle_admitted(*now, provider, known),
             Step::Down(provider, millis) => {
                 known.mark(provider, Health::DownUntil(*now + ms(millis)));
             }

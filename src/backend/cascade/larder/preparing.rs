@@ -78,8 +78,8 @@ async fn spoken(
         match report {
             TtsReport::Block { work: of, pcm: block } if of == work => pcm.extend(block),
             TtsReport::Done { work: of, result } if of == work => return result.map(|()| pcm),
-            // When the words sound, or what is left of a sentence that failed.
-            TtsReport::Words { .. } | TtsReport::Block { .. } | TtsReport::Done { .. } => {}
+            // How it waits and when its words sound, or what is left of a sentence that failed.
+            _ => {}
         }
     }
     Err(StageError::new(FailureKind::Broken, "the voice is gone"))

@@ -211,7 +211,7 @@ impl Voices {
             };
             let provider = asked[at].provider;
             let is_answer =
-                !matches!(report, TtsReport::Words { .. } | TtsReport::Done { result: Err(_), .. });
+                matches!(report, TtsReport::Block { .. } | TtsReport::Done { result: Ok(()), .. });
             if is_answer && attempt.winner() != Some(provider) {
                 if attempt.handle_first(provider) == First::TooLate {
                     continue;
@@ -222,6 +222,8 @@ impl Voices {
                 self.tell_words(phrase, words).await;
             }
             match (report, &mut out) {
+                (TtsReport::Queued { .. }, _) => attempt.handle_queued(provider),
+                (TtsReport::Admitted { .. }, _) => attempt.handle_admitted(provider),
                 (TtsReport::Words { words, .. }, Some(_)) => self.tell_words(phrase, words).await,
                 (TtsReport::Words { words, .. }, None) => asked[at].words.extend(words),
                 (TtsReport::Block { pcm, .. }, Some(output)) => {
@@ -342,7 +344,9 @@ impl Output {
 
 const fn work_of(report: &TtsReport) -> Generation {
     match report {
-        TtsReport::Words { work, .. }
+        TtsReport::Queued { work }
+        | TtsReport::Admitted { work }
+        | TtsReport::Words { work, .. }
         | TtsReport::Block { work, .. }
         | TtsReport::Done { work, .. } => *work,
     }

@@ -263,8 +263,16 @@ impl Tts for Speaker {
         let (speech, reports) = (Arc::clone(&self.speech), self.reports.clone());
         let (bill, phrase) = (self.bill.clone(), Phrase { work, text, pace });
         let task = tokio::spawn(async move {
-            // It is closed by nobody.
-            let _place = speech.places.acquire().await;
+            let _place = match speech.places.try_acquire() {
+                Ok(place) => Ok(place),
+                Err(_) => {
+                    let _ = reports.send(TtsReport::Queued { work }).await;
+                    // It is closed by nobody.
+                    let place = speech.places.acquire().await;
+                    let _ = reports.send(TtsReport::Admitted { work }).await;
+                    place
+                }
+            };
             let mut entry = bill.speaks(&phrase.text);
             let result = speech.speak(&phrase, &reports).await.map_err(StageError::from);
             entry.settle(&result);

@@ -9,6 +9,7 @@ use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::cascade::tts::SpeechSettings;
 use crate::backend::tests::within;
+use crate::cascade::failover::{BreakerSettings, ProviderSettings};
 
 const WORK: Generation = Generation(7);
 const STREAM: &str =
@@ -25,6 +26,17 @@ fn audio(samples: usize, is_whole: bool) -> Vec<Does> {
 async fn chain(
     servers: Vec<(u32, Vec<Vec<Does>>)>,
 ) -> (Chain, mpsc::Receiver<TtsReport>, Vec<JoinHandle<Vec<String>>>) {
+    let (stage, handles) = stage(servers, ProviderSettings::default(), 8).await;
+    let (chain, reports) = Chain::open(&stage, &Arc::default());
+    (chain, reports, handles)
+}
+
+/// The stage of such voices, each of which is used so and has so many places.
+async fn stage(
+    servers: Vec<(u32, Vec<Vec<Does>>)>,
+    usage: ProviderSettings,
+    requests_max: usize,
+) -> (Arc<Stage<TtsStage>>, Vec<JoinHandle<Vec<String>>>) {
     let (mut ranked, mut handles) = (Vec::new(), Vec::new());
     for (rate_hz, answers) in servers {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -37,12 +49,11 @@ async fn chain(
             requests
         }));
         let mut settings = SpeechSettings::new(url, None);
-        settings.sample_rate_hz = rate_hz;
-        ranked.push(Ranked::from(TtsSettings::Speech(Box::new(settings))));
+        (settings.sample_rate_hz, settings.requests_max) = (rate_hz, requests_max);
+        ranked.push(Ranked { usage, ..TtsSettings::Speech(Box::new(settings)).into() });
     }
     let stage = Stage::new("tts", ranked, TtsStage::load).expect("the settings are right");
-    let (chain, reports) = Chain::open(&Arc::new(stage), &Arc::default());
-    (chain, reports, handles)
+    (Arc::new(stage), handles)
 }
 
 /// How many samples a phrase has, and how it ended.
@@ -63,7 +74,7 @@ async fn spoken(
                 assert_eq!(work, WORK);
                 return (samples, result);
             }
-            TtsReport::Words { .. } => panic!("these voices know no word times"),
+            other => panic!("these voices do not wait and know no word times: {other:?}"),
         }
     }
 }
@@ -142,4 +153,25 @@ async fn a_phrase_that_is_dropped_leaves_nothing_in_the_next() {
         }
     }
     assert_eq!(samples, 480);
+}
+
+#[tokio::test]
+async fn a_voice_whose_places_are_taken_is_passed_over_and_not_blamed() {
+    let endless = [audio(4_800, false), vec![Does::Hang]].concat();
+    let servers = vec![(24_000, vec![endless, audio(960, true)]), (24_000, vec![audio(480, true)])];
+    // One failure would be enough.
+    let breaker = BreakerSettings { failures: 1, ..BreakerSettings::default() };
+    let budget = Duration::from_millis(500);
+    let usage = ProviderSettings { budget, breaker, ..ProviderSettings::default() };
+    let (stage, _servers) = stage(servers, usage, 1).await;
+    let (first, mut reports) = Chain::open(&stage, &Arc::default());
+    let speaking = first.speak(WORK, "One.".to_owned(), 1.0);
+    let block = within(reports.recv()).await;
+    assert!(matches!(block, Some(TtsReport::Block { .. })), "{block:?}");
+    let (second, mut reports) = Chain::open(&stage, &Arc::default());
+    assert_eq!(spoken(&second, &mut reports, "Two.").await, (480, Ok(())));
+    // Its place is free once the call has hung up.
+    drop(speaking);
+    let (third, mut reports) = Chain::open(&stage, &Arc::default());
+    assert_eq!(spoken(&third, &mut reports, "Three.").await, (960, Ok(())));
 }

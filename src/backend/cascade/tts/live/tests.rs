@@ -150,6 +150,7 @@ async fn spoken(reports: &mut mpsc::Receiver<TtsReport>, of: Generation) -> Spok
                 assert_eq!(work, of);
                 return Spoken { pcm, words, result };
             }
+            other => panic!("these voices do not wait: {other:?}"),
         }
     }
 }

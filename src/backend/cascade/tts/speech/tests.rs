@@ -68,7 +68,7 @@ async fn spoken(reports: &mut mpsc::Receiver<TtsReport>) -> (Vec<i16>, Result<()
                 assert_eq!(work, WORK);
                 return (pcm, result);
             }
-            TtsReport::Words { .. } => panic!("this voice knows no word times"),
+            other => panic!("these voices do not wait and know no word times: {other:?}"),
         }
     }
 }
