@@ -6,6 +6,7 @@ mod answering;
 mod brain;
 mod calls;
 mod reply;
+mod speaking;
 mod summing;
 mod usage;
 
@@ -21,12 +22,11 @@ use tokio::sync::mpsc;
 use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
 use self::calls::Late;
-use self::reply::{Ending, Kept, Made, Reply, Source};
+use self::reply::{Ending, Made, Reply, Source};
+pub(super) use self::speaking::Voicing;
 use self::usage::Accounts;
-use super::PACE_RANGE;
 use super::asr::{Ask, Asr, AsrReport};
 use super::dialogue::Answer;
-use super::larder::Larder;
 use super::llm::ModelReport;
 use super::meter::Meter;
 use super::tts::{Tts, TtsReport};
@@ -34,8 +34,7 @@ use crate::agent::BackendInput;
 use crate::backend::session::Machine;
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
-use crate::cascade::intent::CommonAnswer;
-use crate::limits::{BACKEND_EVENTS_WAITING_MAX, SPEECH_AHEAD_BLOCKS_MAX};
+use crate::limits::BACKEND_EVENTS_WAITING_MAX;
 use crate::time::SessionTime;
 use crate::tools::ToolDone;
 
@@ -81,15 +80,6 @@ pub(super) enum Report {
     Tts(TtsReport),
     Model(ModelReport),
     Tool(ToolDone),
-}
-
-/// How a call's words become speech.
-pub(super) struct Voicing {
-    pub(super) pace: f32,
-    /// What was spoken before.
-    pub(super) larder: Arc<Larder>,
-    /// What needs no model.
-    pub(super) answers: Arc<[CommonAnswer]>,
 }
 
 /// What a cascade says by itself, in any call.
@@ -250,47 +240,6 @@ impl Talk {
         }
     }
 
-    fn handle_tts(&mut self, report: TtsReport) {
-        match report {
-            TtsReport::Block { work, pcm } => {
-                if let Some(reply) = self.reply_of(work) {
-                    reply.samples += pcm.len();
-                    if let Some(kept) = &mut reply.keeping {
-                        kept.pcm.extend_from_slice(&pcm);
-                    }
-                    reply.made.push_back(Made::Block(pcm));
-                }
-            }
-            TtsReport::Words { work, words } => {
-                let rate_hz = self.tts.sample_rate_hz();
-                if let Some(reply) = self.reply_of(work) {
-                    reply.time_words(words, rate_hz);
-                }
-            }
-            TtsReport::Queued { .. } | TtsReport::Admitted { .. } => {}
-            TtsReport::Done { work, result } => {
-                let mut kept = None;
-                if let Some(reply) = self.reply_of(work) {
-                    reply.speaking = None;
-                    kept =
-                        reply.keeping.take().filter(|_| result.is_ok()).map(|it| (it, reply.pace));
-                    if let Err(error) = result {
-                        reply.sentences.clear();
-                        reply.source = Source::Complete;
-                        reply.ending = Ending::Failed(error.message);
-                    }
-                }
-                if let Some((Kept { sentence, pcm }, pace)) = kept
-                    && let Some(voice) = self.tts.spoke_whole(work)
-                {
-                    let rate_hz = self.tts.sample_rate_hz();
-                    self.voicing.larder.keep((voice, rate_hz), &sentence, pace, pcm);
-                }
-                self.speak_on();
-            }
-        }
-    }
-
     fn handle_model(&mut self, now: SessionTime, report: ModelReport) {
         let Some(report) = self.take_summary(report) else { return };
         match report {
@@ -328,40 +277,6 @@ impl Talk {
             reply.pace = self.voicing.pace * dialogue.pace();
         }
         self.speak_on();
-    }
-
-    /// Has the next sentence spoken, of the reply or else of the one made ahead, if none is being
-    /// spoken and not too much lies ready.
-    fn speak_on(&mut self) {
-        let ahead = self.ahead.as_mut().map(|ahead| &mut ahead.reply);
-        let is_ahead = self.reply.is_none();
-        let Some(reply) = self.reply.as_mut().or(ahead) else { return };
-        if reply.speaking.is_some() || reply.made.len() > SPEECH_AHEAD_BLOCKS_MAX {
-            return;
-        }
-        let Some(sentence) = reply.sentences.pop_front() else { return };
-        let pace = reply.pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end());
-        let generation = reply.generation;
-        reply.made.push_back(Made::Text(sentence.clone()));
-        reply.spoken_from = reply.samples;
-        let rate_hz = self.tts.sample_rate_hz();
-        match self.voicing.larder.get((self.tts.provider(), rate_hz), &sentence, pace) {
-            Some(pcm) => {
-                reply.add_spoken(&pcm, rate_hz);
-                self.tts.stay();
-            }
-            None => {
-                reply.keeping = self.voicing.larder.wants(&sentence).then(|| Kept::new(&sentence));
-                reply.speaking = Some(self.tts.speak(reply.work, sentence.clone(), pace));
-            }
-        }
-        if reply.recorded > 0 {
-            reply.recorded -= 1;
-        } else if is_ahead {
-            reply.unrecorded.push(sentence);
-        } else {
-            self.record(generation, &[sentence]);
-        }
     }
 
     fn was_heard(&mut self, generation: Generation, heard: Heard) {
