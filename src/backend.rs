@@ -56,6 +56,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Calls may come from now on: what is made ahead of them, and may cost, is begun, in tasks of its own.
     /// Said once; never of a configuration that is only checked.
     fn begin(&self) {}
+
+    /// A text in the voice with which its calls begin, if it was spoken ahead.
+    fn spoken(&self, _text: &str) -> Option<Spoken> {
+        None
+    }
 }
 
 /// A provider that a backend relies on.
@@ -173,6 +178,15 @@ pub struct ReplyAudio {
     /// The reply it belongs to.
     pub generation: Generation,
     /// 8 000, 16 000, 24 000 or 48 000; it may not change within a reply.
+    pub sample_rate_hz: u32,
+    /// The samples.
+    pub pcm: Vec<i16>,
+}
+
+/// Speech that belongs to no reply: mono, signed 16 bit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// 8 000, 16 000, 24 000 or 48 000.
     pub sample_rate_hz: u32,
     /// The samples.
     pub pcm: Vec<i16>,

@@ -50,7 +50,7 @@ use self::tts::TtsStage;
 use super::session;
 use super::{
     Abilities, Backend, BackendError, BackendSession, Busy, CallContext, Checking, ProviderHealth,
-    channels,
+    Spoken, channels,
 };
 use crate::cascade::intent::CommonAnswer;
 use crate::tools::Toolbox;
@@ -132,6 +132,7 @@ impl Cascade {
             larder,
             prepares: !(prepared.is_empty() && answers.is_empty()),
             answers: answers.into(),
+            beside: OnceLock::new(),
         })
     }
 
@@ -186,7 +187,24 @@ impl Backend for Cascade {
         })
     }
 
-            beside: OnceLock::new(),
+    fn health(&self) -> Vec<ProviderHealth> {
+        let models = self.model.iter().flat_map(|model| model.health());
+        self.asr.health().chain(models).chain(self.tts.health()).collect()
+    }
+
+    fn begin(&self) {
+        self.beside.get_or_init(|| {
+            // Where nothing is said often, no voice is paid for before somebody calls.
+            let preparing = self.prepares.then(|| self.larder.prepare(self.pace));
+            let of_model = self.model.as_ref().and_then(health::watch);
+            let watching = [health::watch(&self.asr), of_model, health::watch(&self.tts)];
+            let watching = watching.into_iter().flatten().collect();
+            Beside { _preparing: preparing, _watching: watching }
+        });
+    }
+
+    fn spoken(&self, text: &str) -> Option<Spoken> {
+        self.larder.spoken(text, self.pace)
     }
 }
 

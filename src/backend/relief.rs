@@ -20,7 +20,7 @@ use self::watch::Watch;
 use super::session::{self, Machine};
 use super::{
     Abilities, Backend, BackendOutput, BackendSession, Busy, CallContext, Checking, Problem,
-    ProviderHealth, channels,
+    ProviderHealth, Spoken, channels,
 };
 use crate::agent::BackendInput;
 use crate::time::SessionTime;
@@ -95,6 +95,11 @@ impl Backend for Relief {
 
     fn begin(&self) {
         self.all().for_each(|backend| backend.begin());
+    }
+
+    /// Calls begin with the first.
+    fn spoken(&self, text: &str) -> Option<Spoken> {
+        self.first.spoken(text)
     }
 }
 

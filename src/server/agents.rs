@@ -154,7 +154,8 @@ async fn build(
 fn said_by(profile: &AgentProfile) -> impl Iterator<Item = String> {
     let fillers = profile.tools.specs().filter_map(|spec| Some(spec.filler.as_ref()?.text.clone()));
     let greeting = profile.greeting.iter().cloned();
-    greeting.chain(profile.settings.call.idle.prompts.iter().cloned()).chain(fillers)
+    let clips = profile.clips.texts().map(str::to_owned);
+    greeting.chain(clips).chain(profile.settings.call.idle.prompts.iter().cloned()).chain(fillers)
 }
 
 /// The turn models at work, each file loaded once however many agents use it.

@@ -1,7 +1,7 @@
 //! The clips that an agent's calls can play: read or spoken once, at start.
 
 use crate::backend::local::{self, LocalSettings};
-use crate::backend::{BackendError, wav};
+use crate::backend::{Backend, BackendError, Spoken, wav};
 use crate::config::{AgentProfile, BackendConfig, ClipSource};
 use crate::limits::{CLIP_MS_MAX, FULLBAND_HZ, WIDEBAND_HZ};
 use crate::media::downlink::{ClipAudio, ClipRefused, Clips, REPLY_RATES_HZ};
@@ -41,6 +41,32 @@ pub(super) fn load(profile: &AgentProfile) -> Result<Clips, BackendError> {
         filler: clip("filler", sources.filler.as_ref())?,
         apology: clip("apology", apology)?,
     })
+}
+
+/// Those of one call: with the texts in its own voice, where the backend has spoken them.
+pub(super) fn of_call(agent: &str, profile: &AgentProfile, backend: &dyn Backend) -> Clips {
+    let mut clips = profile.settings.clips.clone();
+    let sources = &profile.clips;
+    if !matches!(profile.backend, BackendConfig::Cascade(_)) {
+        return clips;
+    }
+    for (key, source, clip) in [
+        ("filler", &sources.filler, &mut clips.filler),
+        ("apology", &sources.apology, &mut clips.apology),
+    ] {
+        let Some(ClipSource::Text(text)) = source else { continue };
+        let spoken = backend.spoken(text).ok_or_else(|| "it has not spoken it yet".to_owned());
+        let audio = spoken.and_then(|Spoken { sample_rate_hz, pcm }| {
+            ClipAudio::new(sample_rate_hz, &pcm).map_err(|refused| refused.to_string())
+        });
+        match audio {
+            Ok(audio) => *clip = Some(audio),
+            Err(reason) => {
+                tracing::warn!(agent, reason, "wait.{key}.text is not in the agent's voice");
+            }
+        }
+    }
+    clips
 }
 
 fn speak(key: &str, text: &str, voice: &LocalSettings) -> Result<ClipAudio, BackendError> {

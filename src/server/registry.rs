@@ -15,9 +15,10 @@ use tokio::sync::Notify;
 
 use super::ServerError;
 use super::agents::{self, LiveAgent};
+use super::clips;
 use super::ids::random_id;
 use super::sessions::Sessions;
-use crate::agent::Agent;
+use crate::agent::{Agent, AgentSettings};
 use crate::backend::{CallContext, Problem};
 use crate::call::event::EndReason;
 use crate::config::{AgentProfile, Config};
@@ -195,18 +196,16 @@ impl Registry {
         let place = self.admit()?;
         let call = random_id()?;
         let (name, LiveAgent { profile, backend, turn_judge, metrics }) = agent;
+        let clips = clips::of_call(name, profile, &**backend);
+        let settings = AgentSettings { clips, ..profile.settings.clone() };
         let answered = self.endpoint.answer(sdp, |format| {
             let codec = codec(format.codec, profile)
                 .map_err(|refused| AnswerError::Internal(refused.to_string()))?;
             Ok(CallParts {
                 call_id: call.clone(),
-                agent: Agent::<_, Silero>::new(
-                    profile.settings.clone(),
-                    codec,
-                    self.voice.stream(),
-                ),
+                agent: Agent::<_, Silero>::new(settings.clone(), codec, self.voice.stream()),
                 backend: backend.open(context(&call, profile))?,
-                recording: self.recording(&call, format.codec, profile),
+                recording: self.recording(&call, format.codec, &settings),
                 turn_judge: turn_judge.clone(),
                 metrics: metrics.clone(),
             })
@@ -238,7 +237,7 @@ impl Registry {
         &self,
         call: &str,
         codec: AudioCodec,
-        profile: &AgentProfile,
+        settings: &AgentSettings,
     ) -> Option<Recording> {
         let recordings = self.recordings.as_ref()?;
         let codec = match codec {
@@ -251,7 +250,7 @@ impl Registry {
             began: &jiff::Timestamp::now().to_string(),
             codec,
             voice_model: SileroModel::NAME,
-            settings: &profile.settings,
+            settings,
         };
         Some(recordings.begin(&facts))
     }

@@ -10,6 +10,7 @@ pub(super) use self::preparing::Preparing;
 use super::PACE_RANGE;
 use super::stage::Stage;
 use super::tts::TtsStage;
+use crate::backend::Spoken;
 use crate::cascade::phrase::Phrases;
 use crate::cascade::prepared::{Prepared, PreparedKey, PreparedStats, VoiceKey};
 use crate::limits::SENTENCE_BLOCKS_MAX;
@@ -41,6 +42,15 @@ impl Larder {
             return None;
         }
         self.store().get(&self.key(voice, sentence, pace))
+    }
+
+    /// A whole text as the first voice says it at this pace, if all of it was spoken before.
+    pub(super) fn spoken(&self, text: &str, pace: f32) -> Option<Spoken> {
+        let sample_rate_hz = self.stage.providers()[0].sample_rate_hz();
+        let sentences = sentences_of(text).into_iter();
+        let spoken = sentences.map(|it| self.get((0, sample_rate_hz), &it, pace));
+        let pcm = spoken.collect::<Option<Vec<_>>>()?.concat();
+        (!pcm.is_empty()).then_some(Spoken { sample_rate_hz, pcm })
     }
 
     /// Whether there is this audio.

@@ -39,6 +39,7 @@ use super::settings::TtsSettings;
 use super::stage::Stage;
 use crate::backend::{BackendError, Problem};
 use crate::call::event::{Generation, WordTime};
+use crate::limits::WIDEBAND_HZ;
 
 /// What speaks to an agent's calls.
 #[derive(Clone, Debug)]
@@ -65,6 +66,16 @@ impl TtsStage {
             TtsSettings::Deepgram(settings) => Self::Live(Arc::new(settings.voice()?)),
             TtsSettings::Moshi(settings) => Self::Live(Arc::new(settings.voice()?)),
         })
+    }
+
+    /// Rate of all that it says.
+    pub(super) fn sample_rate_hz(&self) -> u32 {
+        match self {
+            Self::Flite(_) => WIDEBAND_HZ,
+            Self::Speech(voice) => voice.sample_rate_hz(),
+            Self::Polly(voice) => voice.sample_rate_hz(),
+            Self::Live(voice) => voice.sample_rate_hz,
+        }
     }
 
     /// A call's voice, for which `bill` pays, and where it reports.

@@ -15,7 +15,8 @@ const CLIP_CHARS_MAX: usize = 400;
 /// Where a clip comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClipSource {
-    /// Spoken once, at start, by the synthesiser of the local backend, which speaks English.
+    /// Spoken once, ahead of the calls, by the voice of the agent's cascade. Until that has spoken it, and for
+    /// agents of other backends: by the synthesiser of the local backend, which speaks English.
     Text(String),
     /// A recording: mono, 16 bit, at one of [`crate::media::downlink::REPLY_RATES_HZ`], at most
     /// [`crate::limits::CLIP_MS_MAX`] long.
@@ -29,6 +30,16 @@ pub struct ClipSources {
     pub filler: Option<ClipSource>,
     /// Played when a reply failed. Default: agents with the local backend have one, others none.
     pub apology: Option<ClipSource>,
+}
+
+impl ClipSources {
+    /// Those that are texts.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        [&self.filler, &self.apology].into_iter().flatten().filter_map(|source| match source {
+            ClipSource::Text(text) => Some(text.as_str()),
+            ClipSource::Wav(_) => None,
+        })
+    }
 }
 
 pub(super) fn wait(

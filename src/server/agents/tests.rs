@@ -135,3 +135,13 @@ fn providers_are_shown_as_they_are_now_and_the_worse_of_two_that_share_a_name() 
     assert!(text.contains("{agent=\"desk\",stage=\"asr\",provider=\"a\"} 1\n"), "{text}");
     assert!(text.contains("{agent=\"desk\",stage=\"tts\",provider=\"b\"} 0\n"), "{text}");
 }
+
+#[test]
+fn what_an_agent_says_in_any_call_is_spoken_ahead() {
+    let text = "agents: {a: {backend: cascade, greeting: Hello., idle: {after_ms: 5000, prompts: [Still there?]}, \
+                wait: {filler_after_ms: 900, filler: {text: One moment.}, apology: {text: Sorry.}}, \
+                cascade: {tts: {kind: speech, url: http://127.0.0.1:1/v1}}}}";
+    let config = Config::parse(text, None, &Environment::of(&[])).expect("it is right");
+    let said: Vec<_> = said_by(&config.agents["a"]).collect();
+    assert_eq!(said, ["Hello.", "One moment.", "Sorry.", "Still there?"]);
+}

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::backend::{Abilities, BackendSession, Busy, CallContext};
 use crate::config::{Config, Environment};
 
 fn profile(agent: &str, folder: Option<&std::path::Path>) -> AgentProfile {
@@ -71,4 +72,49 @@ fn texts_are_spoken_once_and_the_local_backend_apologises_by_itself() {
     let long = format!("{{backend: echo, wait: {{apology: {{text: {}}}}}}}", "one two ".repeat(45));
     let refusal = load(&profile(&long, None)).expect_err("it is too long").to_string();
     assert!(refusal.contains("wait.apology.text: expected a text that takes"), "{refusal}");
+}
+
+/// A cascade, as far as clips go.
+struct Speaks(Option<Spoken>);
+
+impl Backend for Speaks {
+    fn name(&self) -> &'static str {
+        "speaks"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            speculates: false,
+            transcribes: false,
+            says: true,
+            greets: true,
+            ends_turns: false,
+            tools: false,
+            recalls: false,
+        }
+    }
+
+    fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {
+        Err(Busy("it only speaks".to_owned()))
+    }
+
+    fn spoken(&self, text: &str) -> Option<Spoken> {
+        assert_eq!(text, "One moment.");
+        self.0.clone()
+    }
+}
+
+#[test]
+fn a_cascade_speaks_the_texts_itself_and_flite_only_until_it_has() {
+    let wait = "{filler_after_ms: 900, filler: {text: One moment.}}";
+    let stages = "cascade: {tts: {kind: speech, url: http://127.0.0.1:1/v1}}";
+    let mut profile = profile(&format!("{{backend: cascade, {stages}, wait: {wait}}}"), None);
+    profile.settings.clips = load(&profile).expect("flite is installed");
+    let by_flite = profile.settings.clips.clone();
+    let of = |spoken| of_call("a", &profile, &Speaks(spoken));
+    assert!(by_flite.filler.is_some());
+    assert_eq!(of(None), by_flite);
+    let spoken = |count| Some(Spoken { sample_rate_hz: 24_000, pcm: vec![700; count] });
+    assert_eq!(of(spoken(24_000)).filler, ClipAudio::new(24_000, &[700; 24_000]).ok());
+    assert_eq!(of(spoken(24_000 * 11)), by_flite, "a clip takes 10 s at most");
 }

@@ -88,6 +88,11 @@ impl Polly {
         Ok(Self { reach, settings })
     }
 
+    /// Rate of all that it says.
+    pub(super) const fn sample_rate_hz(&self) -> u32 {
+        self.settings.sample_rate_hz
+    }
+
     /// Whether there are a region and keys.
     pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
         self.reach.check().await
@@ -227,7 +232,7 @@ impl Speaker {
 
 impl Tts for Speaker {
     fn sample_rate_hz(&self) -> u32 {
-        self.polly.settings.sample_rate_hz
+        self.polly.sample_rate_hz()
     }
 
     fn speak(&self, work: Generation, text: String, _pace: f32) -> Speaking {

@@ -139,6 +139,11 @@ impl Speech {
         http::check("tts", &self.client, &self.models, self.settings.api_key.as_deref()).await
     }
 
+    /// Rate of all that it says.
+    pub(super) const fn sample_rate_hz(&self) -> u32 {
+        self.settings.sample_rate_hz
+    }
+
     fn request(&self, text: &str, pace: f32) -> RequestBuilder {
         let settings = &self.settings;
         let mut body = settings.extra.clone();
@@ -256,7 +261,7 @@ impl Speaker {
 
 impl Tts for Speaker {
     fn sample_rate_hz(&self) -> u32 {
-        self.speech.settings.sample_rate_hz
+        self.speech.sample_rate_hz()
     }
 
     fn speak(&self, work: Generation, text: String, pace: f32) -> Speaking {

@@ -56,5 +56,9 @@ async fn a_voice_that_is_not_there_yet_speaks_all_of_it_once_it_is() {
         let pcm = larder.get((0, 24_000), sentence, 1.0).expect(sentence);
         assert!(pcm.iter().all(|sample| *sample == 1_000), "another voice said {sentence}");
     }
+    let whole = larder.spoken("Good morning. How are you?", 1.0).expect("all of it is there");
+    let halves = ["Good morning.", "How are you?"].map(|it| larder.spoken(it, 1.0).expect(it).pcm);
+    assert_eq!((whole.sample_rate_hz, whole.pcm), (24_000, halves.concat()));
+    assert_eq!(larder.spoken("Good morning. Who are you?", 1.0), None, "half of it is not enough");
     assert!(others.try_recv().is_err(), "nobody else was asked");
 }
