@@ -29,8 +29,8 @@ use crate::limits::{BREAKER_FAILURES_MAX, PROVIDER_TIME_MAX, PROVIDERS_MAX};
 /// How one provider is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderSettings {
-    /// Time to the first answer; after it the provider is cancelled and counts as failed. Where its places are
-    /// taken, as much is waited for one, which counts against nobody. Default: 2 s.
+    /// Time to the first answer; after it the provider is cancelled and counts as failed. Where its places
+    /// are taken, as much is waited for one, which counts against nobody. Default: 2 s.
     pub budget: Duration,
     /// Time from the first answer to the last. Speech is fetched as it plays, so it is generous.
     /// Default: 180 s.

@@ -122,8 +122,8 @@ impl<P> fmt::Debug for Stage<P> {
     }
 }
 
-/// A request under way, whose breakers are told what comes of it. Dropping it before that cancels it there, so
-/// that what it was to find out is left to another one.
+/// A request under way, whose breakers are told what comes of it. Dropping it before that cancels it there,
+/// so that what it was to find out is left to another one.
 pub(super) struct Trying<P> {
     stage: Arc<Stage<P>>,
     attempt: Attempt,

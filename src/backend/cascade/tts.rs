@@ -136,8 +136,8 @@ pub(super) trait Tts: Send {
         0
     }
 
-    /// What [`Tts::provider`] spoke for another call is played in this one, which keeps its voice from then on
-    /// for as long as that works.
+    /// What [`Tts::provider`] spoke for another call is played in this one, which keeps its voice from then
+    /// on, for as long as that works.
     fn stay(&self) {}
 
     /// Who spoke the last phrase for `work`, if it was one provider and the whole phrase. To be asked when

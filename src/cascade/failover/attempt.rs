@@ -149,7 +149,7 @@ impl Attempt {
         }
     }
 
-    /// A provider has no place free, and was not asked yet. Whatever comes of waiting says nothing against it.
+    /// A provider has no place free, and was not asked yet. That it must be waited for is not its fault.
     pub fn handle_queued(&mut self, provider: usize) {
         if let Some(Slot::Asked(asked)) = self.slots.get_mut(provider)
             && asked.place == Place::Free

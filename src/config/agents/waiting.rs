@@ -15,8 +15,8 @@ const CLIP_CHARS_MAX: usize = 400;
 /// Where a clip comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClipSource {
-    /// Spoken once, ahead of the calls, by the voice of the agent's cascade. Until that has spoken it, and for
-    /// agents of other backends: by the synthesiser of the local backend, which speaks English.
+    /// Spoken once, ahead of the calls, by the voice of the agent's cascade. Until that has spoken it, and
+    /// for agents of other backends: by the synthesiser of the local backend, which speaks English.
     Text(String),
     /// A recording: mono, 16 bit, at one of [`crate::media::downlink::REPLY_RATES_HZ`], at most
     /// [`crate::limits::CLIP_MS_MAX`] long.
