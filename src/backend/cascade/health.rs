@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use reqwest::Url;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 
@@ -35,10 +34,9 @@ impl Drop for Watching {
     }
 }
 
-/// Asks the providers of a stage from time to time. Nothing is asked of one that nobody can stand in for, nor
-/// outside a runtime, where there are no calls either.
+/// Asks the providers of a stage from time to time. Nothing is asked of one that nobody can stand in for.
 pub(super) fn watch<P: Provider>(stage: &Arc<Stage<P>>) -> Option<Watching> {
-    if stage.only().is_some() || Handle::try_current().is_err() {
+    if stage.only().is_some() {
         return None;
     }
     let count = stage.providers().len();

@@ -52,7 +52,7 @@ fn speaking(voices: Vec<SpeechSettings>, hedge: Hedge) -> Cascade {
         memory: MemorySettings::default(),
         answers: Arc::default(),
         prepares: false,
-        preparing: OnceLock::new(),
+        beside: OnceLock::new(),
     }
 }
 
@@ -120,7 +120,7 @@ async fn nothing_is_spoken_ahead_before_calls_may_come() {
     let cascade = Cascade::new("cascade", settings, Arc::default()).expect("all is installed");
     // So does one who only checks the configuration.
     cascade.check().await.expect("nothing is wrong");
-    assert!(cascade.preparing.get().is_none());
+    assert!(cascade.beside.get().is_none());
     cascade.begin();
     while !within(asked.recv()).await.expect("it is asked").contains(GREETING) {}
 }
