@@ -2,8 +2,9 @@
 //!
 //! The service knows no turns. A turn's audio goes up in chunks as it comes; after its end silence follows,
 //! faster than time, so that the service closes its last result. Results are told apart from those of the
-//! turn before by when they end on the stream. A stream is used for the next turn only if this one's results
-//! are complete; otherwise it is closed, and the next turn has a new one.
+//! turn before by when they end on the stream. So a turn that begins while the one before is not yet known
+//! waits, and its audio with it. A stream is used for the next turn only if this one's results are complete;
+//! otherwise it is closed, and the next turn has a new one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use crate::backend::cascade::error::StageError;
 use crate::call::event::{Generation, TurnId};
 use crate::cascade::failover::FailureKind;
 use crate::limits::{
-    TRANSCRIPT_BYTES_MAX, TRANSCRIPT_RESULTS_MAX, UTTERANCE_FRAMES_MAX, WIDEBAND_FRAME, WIDEBAND_HZ,
+    TRANSCRIPT_BYTES_MAX, TRANSCRIPT_RESULTS_MAX, TRANSCRIPTS_AWAITED_MAX, UTTERANCE_FRAMES_MAX,
+    WIDEBAND_FRAME, WIDEBAND_HZ,
 };
 use crate::time::SessionTime;
 
@@ -80,6 +82,8 @@ pub(super) struct Hearing {
     patience: Patience,
     line: Option<Line>,
     turn: Option<Turn>,
+    /// Turns after one that is over and not yet known, the oldest first. Nothing of them has gone up.
+    waiting: VecDeque<Turn>,
     /// When a stream that nobody needs is closed.
     idle_until: Option<SessionTime>,
     acts: VecDeque<HearingAct>,
@@ -124,7 +128,14 @@ struct Ending {
 
 impl Hearing {
     pub(super) const fn new(patience: Patience) -> Self {
-        Self { patience, line: None, turn: None, idle_until: None, acts: VecDeque::new() }
+        Self {
+            patience,
+            line: None,
+            turn: None,
+            waiting: VecDeque::new(),
+            idle_until: None,
+            acts: VecDeque::new(),
+        }
     }
 
     /// The call says what goes on.
@@ -133,12 +144,13 @@ impl Hearing {
             Ask::Start(turn) => self.handle_start(now, turn),
             Ask::Frame(frame) => self.handle_frame(&frame),
             Ask::Peek { turn, generation } => {
-                let open = self.turn.as_ref().filter(|open| open.id == turn);
-                let text = open.map(Turn::text).unwrap_or_default();
+                let open = self.open_turn().filter(|open| open.id == turn);
+                let text = open.map(|open| open.text()).unwrap_or_default();
                 self.report(AsrReport::Likely { turn, generation, text });
             }
             Ask::End { turn, generation } => self.handle_end(now, turn, generation),
             Ask::Forget => {
+                self.waiting.pop_back_if(|turn| turn.ending.is_none());
                 // Results of it may still come: the next turn shall not see them.
                 if self.turn.take_if(|turn| turn.ending.is_none()).is_some() {
                     self.close();
@@ -196,60 +208,58 @@ impl Hearing {
     }
 
     fn handle_start(&mut self, now: SessionTime, id: TurnId) {
-        if self.turn.is_some() {
-            // The user goes on: what is known of the turn before has to do.
+        self.handle_ask(now, Ask::Forget);
+        self.waiting.push_back(Turn::new(id));
+        if self.waiting.len() >= TRANSCRIPTS_AWAITED_MAX {
+            // What is known of the oldest has to do.
             self.finish(now, false);
-            self.turn = None;
-            self.close();
         }
+        self.begin_next(now);
+    }
+
+    /// The turn that waits is sent, once it is known what was said in the one before.
+    fn begin_next(&mut self, now: SessionTime) {
+        if self.turn.is_some() {
+            return;
+        }
+        let Some(mut turn) = self.waiting.pop_front() else { return };
         self.idle_until = None;
-        let begins = self.line.as_ref().map_or(0, |line| line.sent);
-        self.turn = Some(Turn {
-            id,
-            pcm: Vec::new(),
-            sent: 0,
-            begins,
-            last_sound: 0,
-            segments: Vec::new(),
-            told: String::new(),
-            streams: 0,
-            lost: None,
-            ending: None,
-        });
+        turn.begins = self.line.as_ref().map_or(0, |line| line.sent);
+        if let Some(ending) = &mut turn.ending {
+            *ending = Ending::new(now, ending.generation, self.patience.answer);
+        }
+        self.turn = Some(turn);
         self.open();
+        self.send_rest();
     }
 
     /// Beyond [`UTTERANCE_FRAMES_MAX`] frames nothing is kept.
     fn handle_frame(&mut self, frame: &PcmFrame) {
-        let Some(turn) = self.turn.as_mut().filter(|turn| turn.ending.is_none()) else { return };
+        let Some(turn) = self.open_turn() else { return };
         if turn.pcm.len() < UTTERANCE_FRAMES_MAX * WIDEBAND_FRAME {
             turn.pcm.extend_from_slice(&frame.0);
             if frame.0.iter().any(|sample| sample.unsigned_abs() > SOUND_PEAK) {
                 turn.last_sound = turn.pcm.len();
             }
-            self.send_turn(CHUNK);
+            self.send_rest();
         }
     }
 
     fn handle_end(&mut self, now: SessionTime, id: TurnId, generation: Generation) {
         let answer = self.patience.answer;
-        match self.turn.as_mut().filter(|turn| turn.id == id && turn.ending.is_none()) {
-            Some(turn) => {
-                turn.ending = Some(Ending {
-                    generation,
-                    deadline: now + answer,
-                    news_at: now,
-                    silence_at: now,
-                    silence_chunks: 0,
-                });
-            }
-            None => {
-                let text = String::new();
-                return self.report(AsrReport::Final { turn: id, generation, text });
-            }
-        }
-        self.send_turn(1);
+        let Some(turn) = self.open_turn().filter(|turn| turn.id == id) else {
+            let text = String::new();
+            return self.report(AsrReport::Final { turn: id, generation, text });
+        };
+        turn.ending = Some(Ending::new(now, generation, answer));
+        self.send_rest();
         self.finish_if_over(now);
+    }
+
+    /// The turn that is spoken: the last, or none.
+    fn open_turn(&mut self) -> Option<&mut Turn> {
+        let last = self.waiting.back_mut().or(self.turn.as_mut());
+        last.filter(|turn| turn.ending.is_none())
     }
 
     fn handle_heard(&mut self, now: SessionTime, segments: Vec<Segment>) {
@@ -304,8 +314,7 @@ impl Hearing {
             ending.silence_chunks = 0;
         }
         self.open();
-        let has_ended = self.turn.as_ref().is_some_and(|turn| turn.ending.is_some());
-        self.send_turn(if has_ended { 1 } else { CHUNK });
+        self.send_rest();
     }
 
     /// A stream for the turn, if there is none.
@@ -325,13 +334,11 @@ impl Hearing {
         }
     }
 
-    /// What of the turn has not gone up, in chunks, of which none is shorter than `least` samples.
-    fn send_turn(&mut self, least: usize) {
-        if self.line.is_none() {
-            return;
-        }
-        while let Some(turn) = &mut self.turn
-            && turn.pcm.len() >= turn.sent + least
+    /// What of the turn has not gone up, in chunks, of which only the last of the turn may be short.
+    fn send_rest(&mut self) {
+        while self.line.is_some()
+            && let Some(turn) = &mut self.turn
+            && turn.pcm.len() >= turn.sent + if turn.ending.is_some() { 1 } else { CHUNK }
         {
             let end = turn.pcm.len().min(turn.sent + CHUNK);
             let chunk = turn.pcm[turn.sent..end].to_vec();
@@ -357,6 +364,7 @@ impl Hearing {
         if is_complete || is_settled || is_late || is_gone {
             let is_clean = is_complete || (is_settled && !turn.has_partial());
             self.finish(now, is_clean);
+            self.begin_next(now);
         }
     }
 
@@ -400,7 +408,29 @@ impl Hearing {
     }
 }
 
+impl Ending {
+    fn new(now: SessionTime, generation: Generation, answer: Duration) -> Self {
+        let deadline = now + answer;
+        Self { generation, deadline, news_at: now, silence_at: now, silence_chunks: 0 }
+    }
+}
+
 impl Turn {
+    const fn new(id: TurnId) -> Self {
+        Self {
+            id,
+            pcm: Vec::new(),
+            sent: 0,
+            begins: 0,
+            last_sound: 0,
+            segments: Vec::new(),
+            told: String::new(),
+            streams: 0,
+            lost: None,
+            ending: None,
+        }
+    }
+
     fn text(&self) -> String {
         let texts = self.segments.iter().map(|segment| segment.text.trim());
         texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::TRANSCRIPTS_AWAITED_MAX;
 
 const TURN: TurnId = TurnId(1);
 const GENERATION: Generation = Generation(1);
@@ -255,11 +256,82 @@ fn a_turn_that_was_none_leaves_nothing_to_the_next() {
     bench.say(50);
     assert_eq!(bench.ask(Ask::Forget), [HearingAct::Close]);
     assert_eq!(bench.start(2), [HearingAct::Open]);
-    bench.say(10);
-    // The user goes on before the turn's text is known: there is none.
-    bench.end(2);
-    let acts = bench.start(3);
-    assert_eq!(acts, [HearingAct::Report(final_of(2, "")), HearingAct::Close, HearingAct::Open]);
+}
+
+#[test]
+fn a_user_who_goes_on_takes_nothing_from_the_turn_before() {
+    let mut bench = Bench::new();
+    bench.start(1);
+    bench.say(50);
+    bench.stream(heard(&[("a", 0, 900, "What time", false)]));
+    bench.end(1);
+    assert_eq!(bench.start(2), [], "its last words are still to come");
+    assert_eq!(bench.say(12), 0, "so the next turn waits");
+    let generation = Generation(2);
+    let acts = bench.ask(Ask::Peek { turn: TurnId(2), generation });
+    let likely = AsrReport::Likely { turn: TurnId(2), generation, text: String::new() };
+    assert_eq!(reports(&acts), [likely]);
+    let acts = bench.stream(heard(&[("a", 0, 990, "What time is it?", true)]));
+    assert_eq!(reports(&acts), [final_of(1, "What time is it?")]);
+    assert_eq!((acts.len(), sent(&acts)), (3, 2 * CHUNK), "over the same stream");
+    assert_eq!(sent(&bench.end(2)), 2 * WIDEBAND_FRAME);
+    let acts = bench.stream(heard(&[("b", 1_000, 1_240, "Please.", true)]));
+    assert_eq!(reports(&acts), [final_of(2, "Please.")]);
+}
+
+#[test]
+fn a_cough_at_the_end_of_a_turn_leaves_it_alone() {
+    let mut bench = Bench::new();
+    bench.start(1);
+    bench.say(50);
+    bench.end(1);
+    bench.start(2);
+    bench.say(12);
+    assert_eq!(bench.ask(Ask::Forget), []);
+    assert_eq!(bench.say(12), 0, "it is nobody's");
+    let acts = bench.stream(heard(&[("a", 0, 990, "Hello.", true)]));
+    assert_eq!(acts, [HearingAct::Report(final_of(1, "Hello."))]);
+    assert_eq!(bench.start(3), [], "the stream is still there");
+}
+
+#[test]
+fn a_turn_that_waited_for_a_late_one_has_its_own_time() {
+    let mut bench = Bench::new();
+    bench.start(1);
+    bench.say(50);
+    bench.stream(heard(&[("a", 0, 900, "What time", false)]));
+    bench.end(1);
+    bench.start(2);
+    bench.say(7);
+    assert_eq!(reports(&bench.end(2)), []);
+    let mut acts = Vec::new();
+    while reports(&acts).is_empty() {
+        acts = bench.wait();
+    }
+    assert_eq!(reports(&acts), [final_of(1, "What time")]);
+    assert_eq!(bench.now.as_millis(), 3_000);
+    assert_eq!(acts[1..3], [HearingAct::Close, HearingAct::Open]);
+    assert_eq!(sent(&acts), 7 * WIDEBAND_FRAME, "the whole turn");
+    bench.stream(StreamEvent::Opened);
+    bench.stream(heard(&[("b", 0, 100, "Yes", false)]));
+    assert_eq!(bench.wait_for_report().0, final_of(2, "Yes"));
+    assert_eq!(bench.now.as_millis(), 6_000);
+}
+
+#[test]
+fn of_too_many_turns_that_wait_the_oldest_is_what_is_known_of_it() {
+    let mut bench = Bench::new();
+    let most = TRANSCRIPTS_AWAITED_MAX as u32;
+    let mut told = Vec::new();
+    for n in 1..=most + 1 {
+        told.extend(reports(&bench.start(n)));
+        bench.say(5);
+        if n == 1 {
+            bench.stream(heard(&[("a", 0, 100, "One", false)]));
+        }
+        told.extend(reports(&bench.end(n)));
+    }
+    assert_eq!(told, [final_of(1, "One")]);
 }
 
 #[test]
