@@ -73,9 +73,11 @@ pub const PREPARED_TEXTS_MAX: usize = 100;
 
 // ==== Stages ====
 
-/// Frames and requests waiting for a call's speech recogniser: about 10 s. At the limit frames are
-/// dropped and counted, and a request fails the backend.
-pub const RECOGNISER_QUEUE_MAX: usize = 512;
+/// Frames and requests waiting for a call's speech recogniser: the longest turn, which a backend that takes a
+/// call over is told at once. At the limit a request fails the backend.
+pub const RECOGNISER_QUEUE_MAX: usize = UTTERANCE_FRAMES_MAX + RECOGNISER_ASKS_MAX;
+/// Places of these that are kept for requests. Frames that would need them are dropped and counted.
+pub const RECOGNISER_ASKS_MAX: usize = 64;
 /// Reports of a call's recogniser waiting for its session. At the limit the recogniser waits.
 pub const RECOGNISER_REPORTS_MAX: usize = 32;
 /// Frames of one turn that are recognised: 60 s. Later ones are not heard.

@@ -19,7 +19,7 @@ pub use self::transcribe::{Stability, TranscribeSettings};
 pub use self::transcriber::{Transcriber, transcriber};
 pub use self::transcription::TranscriptionSettings;
 
-use self::ears::{Clinic, Ears};
+use self::ears::Clinic;
 use self::streaming::Streaming;
 use self::transcribe::Transcribe;
 use self::transcription::Transcription;
@@ -80,8 +80,8 @@ impl AsrStage {
     pub(super) fn open(&self, bill: Bill) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
         match self {
             Self::PocketSphinx(clinic) => {
-                let (ears, reports) = Ears::open(Arc::clone(clinic));
-                (Box::new(ears), reports)
+                let (listener, reports) = ears::open(Arc::clone(clinic));
+                (Box::new(listener), reports)
             }
             Self::Transcription(endpoint) => {
                 let (listener, reports) = transcription::open(Arc::clone(endpoint), bill);

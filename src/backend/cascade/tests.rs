@@ -7,9 +7,9 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::asr::ears::{Clinic, Ears};
 use super::asr::{Ask, Asr, AsrReport};
 use super::llm::LlmSettings;
+use super::meter::Bill;
 use super::tts::Voice;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ use crate::backend::local::LocalSettings;
 use crate::backend::tests::{cancel, context, ended, finished, read_until, within};
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
-use crate::limits::{RECOGNISER_QUEUE_MAX, WIDEBAND_FRAME, WIDEBAND_HZ};
+use crate::limits::{WIDEBAND_FRAME, WIDEBAND_HZ};
 use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
 
 mod memory;
@@ -40,13 +40,6 @@ pub(in crate::backend) fn local() -> &'static Cascade {
             .expect("flite, pocketsphinx and its English model are installed")
     });
     &LOCAL
-}
-
-fn clinic() -> Arc<Clinic> {
-    match local().asr.only() {
-        Some(AsrStage::PocketSphinx(clinic)) => Arc::clone(clinic),
-        other => unreachable!("the local backend hears by itself: {other:?}"),
-    }
 }
 
 /// Who speaks to the backend.
@@ -105,23 +98,22 @@ fn frames(pcm: &[i16]) -> Vec<PcmFrame> {
 
 /// A call's recognisers by themselves.
 struct Listener {
-    ears: Ears,
+    ears: Box<dyn Asr>,
     reports: mpsc::Receiver<AsrReport>,
 }
 
 impl Listener {
     async fn new() -> Self {
-        let (ears, mut reports) = Ears::open(clinic());
+        let stage = local().asr.only().expect("the local backend hears by itself");
+        let (ears, mut reports) = stage.open(Bill::unseen());
         assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
         Self { ears, reports }
     }
 
     /// What they make of this.
     async fn hear(&mut self, pcm: &[i16]) -> String {
-        let frames = frames(pcm);
-        assert!(frames.len() < RECOGNISER_QUEUE_MAX - 2, "the queue holds the phrase");
         self.ears.ask(Ask::Start(TurnId(1))).expect("the queue is empty");
-        frames.into_iter().for_each(|frame| self.ears.hear(frame));
+        frames(pcm).into_iter().for_each(|frame| self.ears.hear(frame));
         let (turn, generation) = (TurnId(1), Generation(1));
         self.ears.ask(Ask::End { turn, generation }).expect("there is room");
         loop {
@@ -184,6 +176,14 @@ async fn speech_that_is_no_command_is_not_taken_for_one() {
     let text = "my brother lives in another country";
     let seen = Listener::new().await.hear(&speech(Speaker::Flite(Voice::Slt), text)).await;
     assert_eq!(seen, text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_turn_that_is_told_at_once_is_heard_whole() {
+    let silence = vec![0; 12 * WIDEBAND_HZ as usize];
+    let command = speech(Speaker::Flite(Voice::Slt), "what time is it");
+    let seen = Listener::new().await.hear(&[silence, command].concat()).await;
+    assert_eq!(seen, "what time is it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

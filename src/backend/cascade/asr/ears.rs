@@ -5,22 +5,22 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::mpsc;
 
+use super::listener::Listener;
 use super::phones::{BELIEVED, likeness};
 use super::pocketsphinx::{PocketSphinx, Recogniser, RecogniserFailed, Vocabulary};
-use super::{Ask, Asr, AsrReport, Overrun};
+use super::{Ask, AsrReport};
 use crate::agent::PcmFrame;
 use crate::backend::BackendError;
 use crate::backend::cascade::PocketSphinxSettings;
 use crate::backend::cascade::error::StageError;
 use crate::call::event::TurnId;
 use crate::cascade::failover::FailureKind;
-use crate::limits::{RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX, UTTERANCE_FRAMES_MAX};
+use crate::limits::UTTERANCE_FRAMES_MAX;
 
 /// What the dialogue understands.
 const COMMANDS: &str = include_str!("commands.gram");
@@ -55,14 +55,6 @@ struct Pair {
     free: Recogniser,
     /// Set where a dialogue of known commands answers.
     commands: Option<Recogniser>,
-}
-
-/// A call's handle on its recognisers. Dropping it ends the thread.
-#[derive(Debug)]
-pub(in crate::backend::cascade) struct Ears {
-    asks: SyncSender<Ask>,
-    /// Frames dropped because the thread is that far behind.
-    frames_dropped: u64,
 }
 
 impl Clinic {
@@ -129,44 +121,18 @@ impl Clinic {
     }
 }
 
-impl Ears {
-    /// Starts a call's thread. It reports [`AsrReport::Ready`] or [`AsrReport::Failed`] first.
-    pub(in crate::backend::cascade) fn open(
-        clinic: Arc<Clinic>,
-    ) -> (Self, mpsc::Receiver<AsrReport>) {
-        let (asks, asked) = sync_channel(RECOGNISER_QUEUE_MAX);
-        let (reports, reported) = mpsc::channel(RECOGNISER_REPORTS_MAX);
+/// Starts a call's thread. It reports [`AsrReport::Ready`] or [`AsrReport::Failed`] first.
+pub(super) fn open(clinic: Arc<Clinic>) -> (Listener, mpsc::Receiver<AsrReport>) {
+    Listener::begin(|asked, reports| {
         let failure = reports.clone();
         let spawned = thread::Builder::new()
             .name("recogniser".to_owned())
-            .spawn(move || listen(&clinic, &asked, &reports));
+            .spawn(move || listen(&clinic, asked, &reports));
         if let Err(error) = spawned {
             // The channel is new and empty: this fits.
             let _ = failure.try_send(AsrReport::Failed(unavailable(&error.to_string())));
         }
-        (Self { asks, frames_dropped: 0 }, reported)
-    }
-}
-
-impl Asr for Ears {
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
-        self.asks.try_send(ask).map_err(|_| Overrun)
-    }
-
-    fn hear(&mut self, frame: PcmFrame) {
-        if let Err(TrySendError::Full(_)) = self.asks.try_send(Ask::Frame(Box::new(frame))) {
-            self.frames_dropped += 1;
-        }
-    }
-}
-
-impl Drop for Ears {
-    fn drop(&mut self) {
-        if self.frames_dropped > 0 {
-            let frames_dropped = self.frames_dropped;
-            tracing::warn!(frames_dropped, "speech recognition did not keep up with a call");
-        }
-    }
+    })
 }
 
 fn unavailable(problem: &str) -> StageError {
@@ -174,7 +140,7 @@ fn unavailable(problem: &str) -> StageError {
 }
 
 /// The thread: ends when the call drops its handle or no longer reads.
-fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<AsrReport>) {
+fn listen(clinic: &Clinic, mut asked: mpsc::Receiver<Ask>, reports: &mpsc::Sender<AsrReport>) {
     let admitted = clinic.admit().and_then(|place| Ok((clinic.take()?, place)));
     let (pair, place) = match admitted {
         Ok(admitted) => admitted,
@@ -191,7 +157,7 @@ fn listen(clinic: &Clinic, asked: &Receiver<Ask>, reports: &mpsc::Sender<AsrRepo
         {
             break;
         }
-        let Ok(ask) = asked.recv() else { break };
+        let Some(ask) = asked.blocking_recv() else { break };
         report = match hearing.handle(ask) {
             Ok(report) => report,
             Err(RecogniserFailed) => {
