@@ -143,7 +143,7 @@ fn token_door(url: &str, key: Option<String>, patience: Duration) -> Result<Door
 
 /// Connects, so that it can listen to a call.
 pub(super) fn open(service: Arc<Streaming>, bill: Bill) -> (Listener, mpsc::Receiver<AsrReport>) {
-    Listener::spawn(|asked, reports| listen(service, bill, asked, reports))
+    Listener::spawn(|asked, reports| Listening::new(service, bill, reports).run(asked))
 }
 
 /// An open connection.
@@ -169,52 +169,76 @@ enum LineEvent {
 }
 
 /// The task of a call: what is asked and what the service says goes through [`Hearing`].
-async fn listen(
+struct Listening {
     service: Arc<Streaming>,
     bill: Bill,
-    mut asked: mpsc::Receiver<Ask>,
     reports: mpsc::Sender<AsrReport>,
-) {
-    let began = Instant::now();
-    let now =
-        || SessionTime::from_micros(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-    let mut hearing = Hearing::new(service.manner.clone());
-    let mut line = Line::Closed;
-    loop {
-        while let Some(act) = hearing.poll_act() {
-            match act {
-                Act::Connect => line = Line::Opening(Box::pin(Arc::clone(&service).connect())),
-                Act::Send(outgoing) => {
-                    if let Err(error) = line.send(&outgoing, &bill).await {
-                        hearing.handle_lost(now(), service.failed(&error));
-                    }
-                }
-                Act::HangUp => line.hang_up(),
-                Act::Report(report) => {
-                    if reports.send(report).await.is_err() {
-                        return line.hang_up();
-                    }
+    began: Instant,
+    hearing: Hearing,
+    line: Line,
+}
+
+impl Listening {
+    fn new(service: Arc<Streaming>, bill: Bill, reports: mpsc::Sender<AsrReport>) -> Self {
+        let hearing = Hearing::new(service.manner.clone());
+        Self { service, bill, reports, began: Instant::now(), hearing, line: Line::Closed }
+    }
+
+    fn now(&self) -> SessionTime {
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        SessionTime::from_micros(micros)
+    }
+
+    async fn run(mut self, mut asked: mpsc::Receiver<Ask>) {
+        while self.act().await.is_ok() {
+            let wake_at = self.hearing.poll_timeout();
+            let wake_at = wake_at.map(|at| self.began + at.since(SessionTime::ZERO));
+            tokio::select! {
+                ask = asked.recv() => match ask {
+                    Some(ask) => self.hearing.handle_ask(self.now(), ask),
+                    None => break,
+                },
+                event = self.line.next() => self.handle_line(event),
+                () = sleep_until(wake_at.unwrap_or(self.began)), if wake_at.is_some() => {
+                    self.hearing.handle_timeout(self.now());
                 }
             }
         }
-        let wake_at = hearing.poll_timeout().map(|at| began + at.since(SessionTime::ZERO));
-        tokio::select! {
-            ask = asked.recv() => match ask {
-                Some(ask) => hearing.handle_ask(now(), ask),
-                None => return line.hang_up(),
-            },
-            event = line.next() => match event {
-                LineEvent::Opened(Ok(connection)) => {
-                    line = Line::Open(connection);
-                    hearing.handle_opened(now());
+        self.line.hang_up();
+    }
+
+    /// Does what is to be done. Fails if nobody reads the reports any more.
+    async fn act(&mut self) -> Result<(), mpsc::error::SendError<AsrReport>> {
+        while let Some(act) = self.hearing.poll_act() {
+            match act {
+                Act::Connect => {
+                    self.line = Line::Opening(Box::pin(Arc::clone(&self.service).connect()));
                 }
-                LineEvent::Opened(Err(error)) => hearing.handle_lost(now(), error),
-                LineEvent::Message(message) => hearing.handle_message(now(), message),
-                LineEvent::Lost(error) => hearing.handle_lost(now(), service.failed(&error)),
-            },
-            () = sleep_until(wake_at.unwrap_or(began)), if wake_at.is_some() => {
-                hearing.handle_timeout(now());
+                Act::Send(outgoing) => {
+                    if let Err(error) = self.line.send(&outgoing, &self.bill).await {
+                        // What else was to be sent would only fail again.
+                        self.line.hang_up();
+                        let error = self.service.failed(&error);
+                        self.hearing.handle_lost(self.now(), error);
+                    }
+                }
+                Act::HangUp => self.line.hang_up(),
+                Act::Report(report) => self.reports.send(report).await?,
             }
+        }
+        Ok(())
+    }
+
+    fn handle_line(&mut self, event: LineEvent) {
+        let now = self.now();
+        match event {
+            LineEvent::Opened(Ok(connection)) => {
+                self.line = Line::Open(connection);
+                self.hearing.handle_opened(now);
+            }
+            LineEvent::Opened(Err(error)) => self.hearing.handle_lost(now, error),
+            LineEvent::Message(message) => self.hearing.handle_message(now, message),
+            LineEvent::Lost(error) => self.hearing.handle_lost(now, self.service.failed(&error)),
         }
     }
 }

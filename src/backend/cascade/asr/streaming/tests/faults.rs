@@ -160,3 +160,37 @@ fn an_address_that_is_none_is_refused_by_the_name_of_its_setting() {
     let shown = refused.to_string();
     assert!(shown.contains("authorization") && !shown.contains("lines"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_connection_that_takes_nothing_more_is_lost_once() {
+    let (socket, url) = socket().await;
+    let server = tokio::spawn(async move {
+        drop(accept(&socket, "host").await);
+        let (mut peer, ..) = accept(&socket, "host").await;
+        hear_a_turn(&mut peer, "one").await;
+        while next(&mut peer).await.is_some() {}
+    });
+    let service = Streaming::deepgram(deepgram_at(url)).expect("the settings are right");
+    let (reports, mut told) = mpsc::channel(8);
+    let mut listening = Listening::new(Arc::new(service), Bill::unseen(), reports);
+    listening.act().await.expect("the reports are read");
+    let opened = within(listening.line.next()).await;
+    listening.handle_line(opened);
+    listening.act().await.expect("the reports are read");
+    // It is found out by sending, with a whole turn to be sent.
+    let lost = within(listening.line.next()).await;
+    assert!(matches!(lost, LineEvent::Lost(_)));
+    let now = listening.now();
+    listening.hearing.handle_ask(now, Ask::Start(TURN));
+    for _ in 0..20 {
+        listening.hearing.handle_ask(now, Ask::Frame(Box::new(LOUD)));
+    }
+    listening.hearing.handle_ask(now, Ask::End { turn: TURN, generation: Generation(1) });
+    let (asks, asked) = mpsc::channel(1);
+    let task = tokio::spawn(listening.run(asked));
+    assert_eq!(within(told.recv()).await, Some(AsrReport::Ready));
+    assert_eq!(answer(&mut told).await, finally(1, "one"));
+    drop(asks);
+    within(task).await.expect("it ends with the call");
+    within(server).await.expect("the server is content");
+}
