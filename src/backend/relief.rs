@@ -220,4 +220,4 @@ impl Machine for Relay {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -27,6 +27,7 @@ use crate::limits::{WIDEBAND_FRAME, WIDEBAND_HZ};
 use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
 
 mod memory;
+mod takeover;
 mod tools;
 mod usage;
 pub(super) mod voices;

@@ -9,7 +9,7 @@ use crate::call::event::{BackendCommand, BackendEvent, Generation, TurnId};
 use crate::limits::BACKEND_INPUT_MAX;
 
 /// A backend with this script.
-fn scripted(text: &str) -> Arc<dyn Backend> {
+pub(in crate::backend) fn scripted(text: &str) -> Arc<dyn Backend> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let script = format!("antiphon-relief-{}-{number}.yaml", std::process::id());
