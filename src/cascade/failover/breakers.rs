@@ -146,6 +146,12 @@ impl Breakers {
         self.providers[permit.provider].record(now, permit.is_probe, outcome);
     }
 
+    /// Hands back the right to find out whether a provider works, so that another request can have it. With
+    /// what is left of the permit a failure can still be told.
+    pub fn give_back(&mut self, now: SessionTime, permit: &mut Permit) {
+        self.providers[permit.provider].release(now, std::mem::take(&mut permit.is_probe));
+    }
+
     /// Notes what a check from outside says.
     pub fn mark(&mut self, provider: usize, health: Health) {
         self.providers[provider].down_until = match health {

@@ -279,6 +279,20 @@ fn a_lost_probe_does_not_keep_a_provider_out_for_ever() {
 }
 
 #[test]
+fn a_permit_that_is_handed_back_lets_another_find_out_and_can_still_tell_of_failures() {
+    let mut known = breakers(&[plain()]);
+    (0..3).for_each(|n| fail(at(n), 0, &mut known));
+    let mut mine = known.admit(at(5_002), 0).expect("one is let through");
+    known.give_back(at(5_100), &mut mine);
+    let other = known.admit(at(5_100), 0).expect("it was handed back");
+    known.give_back(at(5_100), &mut mine);
+    assert_eq!(known.permits(at(5_101), 0), Err(Failure::CircuitOpen), "another is finding out");
+    known.record(at(5_200), other, Outcome::Answered { latency: ms(100) });
+    (0..3).for_each(|n| known.record(at(5_300 + n), mine, Outcome::Failed(FailureKind::Broken)));
+    assert_eq!(known.state(at(5_303), 0), BreakerState::Open);
+}
+
+#[test]
 fn old_requests_do_not_move_an_open_breaker() {
     let mut known = breakers(&[plain()]);
     let old = known.admit(at(0), 0).expect("closed");

@@ -54,7 +54,8 @@ struct Listening {
 
 struct Running {
     provider: usize,
-    /// The right to ask it, unless a turn's attempt has it.
+    /// The right to ask it, or what is left of it once turns' attempts have their own; `None` if it was
+    /// opened for an attempt.
     permit: Option<Permit>,
     asr: Box<dyn Asr>,
     reports: mpsc::Receiver<AsrReport>,
@@ -108,8 +109,15 @@ impl Listening {
             Ask::Peek { turn, generation } => self.turns.peek(*turn, *generation),
             Ask::Forget => self.turns.forget(),
             Ask::End { turn, generation } => {
-                let mut attempt = Attempt::new(self.running.first().map(|first| first.provider));
-                self.stage.breakers(|now, breakers| attempt.begin(now, breakers));
+                let first = self.running.first_mut();
+                let mut attempt = Attempt::new(first.as_ref().map(|first| first.provider));
+                self.stage.breakers(|now, breakers| {
+                    // From here on the attempt finds out whether it works.
+                    if let Some(permit) = first.and_then(|first| first.permit.as_mut()) {
+                        breakers.give_back(now, permit);
+                    }
+                    attempt.begin(now, breakers);
+                });
                 // Whoever is to understand it is told when the attempt says so.
                 self.outbox.extend(self.turns.end(*turn, *generation, attempt));
                 return;

@@ -11,7 +11,7 @@ use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::tests::within;
 use crate::call::event::Generation;
-use crate::cascade::failover::{BreakerSettings, Health, Hedge, ProviderSettings};
+use crate::cascade::failover::{BreakerSettings, BreakerState, Health, Hedge, ProviderSettings};
 use crate::limits::WIDEBAND_FRAME;
 use crate::time::SessionTime;
 
@@ -19,11 +19,11 @@ const LOUD: PcmFrame = PcmFrame([1_000; WIDEBAND_FRAME]);
 const TURN: TurnId = TurnId(1);
 const END: Generation = Generation(3);
 
-/// A chain of servers, each of which answers its requests in turn.
-async fn chain(
+/// Servers, each of which answers its requests in turn.
+async fn stage(
     servers: Vec<Vec<Vec<Does>>>,
     usage: ProviderSettings,
-) -> (Listener, mpsc::Receiver<AsrReport>, Vec<JoinHandle<Vec<String>>>) {
+) -> (Arc<Stage<AsrStage>>, Vec<JoinHandle<Vec<String>>>) {
     let (mut ranked, mut handles) = (Vec::new(), Vec::new());
     for answers in servers {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -35,14 +35,39 @@ async fn chain(
             }
             requests
         }));
-        let settings = AsrSettings::Transcription(TranscriptionSettings::new(url, None));
-        ranked.push(Ranked { usage, ..settings.into() });
+        ranked.push(ranked_with(usage, TranscriptionSettings::new(url, None)));
     }
+    (loaded(ranked), handles)
+}
+
+fn ranked_with(usage: ProviderSettings, it: TranscriptionSettings) -> Ranked<AsrSettings> {
+    Ranked { usage, ..AsrSettings::Transcription(it).into() }
+}
+
+fn loaded(ranked: Vec<Ranked<AsrSettings>>) -> Arc<Stage<AsrStage>> {
     let load = |settings| AsrStage::load(settings, false);
-    let stage = Stage::new("asr", ranked, load).expect("the settings are right");
-    let (chain, mut reports) = open(&Arc::new(stage), &Arc::default());
+    Arc::new(Stage::new("asr", ranked, load).expect("the settings are right"))
+}
+
+/// A chain of servers, each of which answers its requests in turn.
+async fn chain(
+    servers: Vec<Vec<Vec<Does>>>,
+    usage: ProviderSettings,
+) -> (Listener, mpsc::Receiver<AsrReport>, Vec<JoinHandle<Vec<String>>>) {
+    let (stage, handles) = stage(servers, usage).await;
+    let (chain, mut reports) = open(&stage, &Arc::default());
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
     (chain, reports, handles)
+}
+
+/// A breaker that one failure opens.
+fn touchy(cooling: Duration) -> ProviderSettings {
+    let breaker = BreakerSettings { failures: 1, cooling, ..BreakerSettings::default() };
+    ProviderSettings { breaker, ..ProviderSettings::default() }
+}
+
+fn state(stage: &Stage<AsrStage>, provider: usize) -> BreakerState {
+    stage.breakers(|now, breakers| breakers.state(now, provider))
 }
 
 fn say(chain: &mut Listener, turn: TurnId, frames: usize) {
@@ -144,9 +169,7 @@ async fn what_may_be_the_end_is_told_once_and_not_after_the_turn_was_none() {
 
 #[tokio::test]
 async fn while_all_have_failed_lately_turns_are_missed_and_the_call_goes_on() {
-    let failures = 1;
-    let breaker = BreakerSettings { failures, ..BreakerSettings::default() };
-    let usage = ProviderSettings { breaker, ..ProviderSettings::default() };
+    let usage = touchy(BreakerSettings::default().cooling);
     let servers = vec![vec![refused(), transcript("two")], vec![refused()]];
     let (mut chain, mut reports, _servers) = chain(servers, usage).await;
     say(&mut chain, TURN, 20);
@@ -183,4 +206,23 @@ async fn who_is_held_for_down_hears_if_nobody_else_can() {
     let (stream, _) = within(well.accept()).await.expect("somebody connects");
     let _peer = tokio_tungstenite::accept_async(stream).await.expect("it is a handshake");
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
+}
+
+#[tokio::test]
+async fn who_is_tried_again_is_asked_by_the_call_that_tries() {
+    let servers = vec![vec![transcript("one")], vec![transcript("two")]];
+    let (stage, _servers) = stage(servers, touchy(Duration::from_millis(1))).await;
+    stage.breakers(|now, breakers| {
+        let permit = breakers.admit(now, 0).expect("nothing is known of it");
+        breakers.record(now, permit, Outcome::Failed(FailureKind::Broken));
+    });
+    while state(&stage, 0) != BreakerState::HalfOpen {
+        tokio::task::yield_now().await;
+    }
+    let (mut chain, mut reports) = open(&stage, &Arc::default());
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
+    say(&mut chain, TURN, 20);
+    chain.ask(Ask::End { turn: TURN, generation: END }).expect("there is room");
+    assert_eq!(within(reports.recv()).await, understood("one"));
+    assert_eq!(state(&stage, 0), BreakerState::Closed, "it works again");
 }
