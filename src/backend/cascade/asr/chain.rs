@@ -19,8 +19,9 @@ use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::stage::{Stage, exhausted};
 use crate::call::event::TurnId;
-use crate::cascade::failover::{Act, Attempt, FailureKind, First, Outcome, Permit};
+use crate::cascade::failover::{Act, Attempt, Breakers, FailureKind, First, Outcome, Permit};
 use crate::limits::UTTERANCE_FRAMES_MAX;
+use crate::time::SessionTime;
 
 /// Begins to listen to a call.
 pub(super) fn open(
@@ -59,6 +60,8 @@ struct Running {
     permit: Option<Permit>,
     asr: Box<dyn Asr>,
     reports: mpsc::Receiver<AsrReport>,
+    /// By when it is to be ready, unless it is; `None` where a turn's attempt sees to that.
+    ready_by: Option<SessionTime>,
     /// What it is to be told as soon as it has room: a turn that it is given as a whole.
     backlog: VecDeque<Ask>,
 }
@@ -88,6 +91,7 @@ impl Listening {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     let Self { stage, turns, .. } = &mut self;
                     stage.breakers(|now, breakers| turns.handle_timeout(now, breakers));
+                    self.relieve_late();
                     self.running.iter_mut().for_each(Running::catch_up);
                 }
             }
@@ -99,7 +103,9 @@ impl Listening {
         let turns = self.turns.poll_timeout().map(|at| self.stage.instant(at));
         let is_behind = self.running.iter().any(|running| !running.backlog.is_empty());
         let behind = is_behind.then(|| Instant::now() + ROOM_AGAIN);
-        [turns, behind].into_iter().flatten().min()
+        let ready = self.running.iter().filter_map(|running| running.ready_by).min();
+        let ready = ready.map(|at| self.stage.instant(at));
+        [turns, behind, ready].into_iter().flatten().min()
     }
 
     fn handle_ask(&mut self, ask: &Ask) {
@@ -132,6 +138,8 @@ impl Listening {
         let is_first = self.running.first().is_some_and(|first| first.provider == provider);
         match report {
             Some(AsrReport::Ready) => {
+                let ready = self.running.iter_mut().find(|running| running.provider == provider);
+                ready.into_iter().for_each(|running| running.ready_by = None);
                 if !std::mem::replace(&mut self.is_ready, true) {
                     self.outbox.push_back(AsrReport::Ready);
                 }
@@ -207,6 +215,24 @@ impl Listening {
         }
     }
 
+    /// Who is not ready within its budget has failed, if anybody else may be asked: a caller waits for it.
+    fn relieve_late(&mut self) {
+        let now = self.stage.now();
+        let is_late = |running: &Running| running.ready_by.is_some_and(|at| at <= now);
+        while let Some(late) = self.running.iter_mut().find(|running| is_late(running)) {
+            late.ready_by = None;
+            let late = late.provider;
+            let mut others = (0..self.stage.providers().len()).filter(|other| *other != late);
+            if self
+                .stage
+                .breakers(|now, breakers| others.any(|it| breakers.permits(now, it).is_ok()))
+            {
+                let problem = "the speech recogniser was not ready within its budget";
+                self.failed(late, StageError::new(FailureKind::TimedOut, problem));
+            }
+        }
+    }
+
     /// Does what the turns that are over ask for.
     fn act(&mut self) {
         while let Some((turn, act)) = self.turns.poll_act() {
@@ -267,6 +293,8 @@ impl Listening {
             return self.outbox.push_back(AsrReport::Failed(error));
         };
         let mut running = Running::open(&self.stage, &self.meter, provider, permit);
+        let budget = |now, breakers: &mut Breakers| now + breakers.settings(provider).budget;
+        running.ready_by = Some(self.stage.breakers(budget));
         let asks = self.turns.open().into_iter().flat_map(Heard::asks);
         asks.for_each(|ask| running.tell(ask));
         self.running.push(running);
@@ -281,7 +309,7 @@ impl Running {
         permit: Option<Permit>,
     ) -> Self {
         let (asr, reports) = stage.providers()[provider].open(stage.bill(provider, meter));
-        Self { provider, permit, asr, reports, backlog: VecDeque::new() }
+        Self { provider, permit, asr, reports, ready_by: None, backlog: VecDeque::new() }
     }
 
     fn tell(&mut self, ask: Ask) {

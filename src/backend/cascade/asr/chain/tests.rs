@@ -226,3 +226,46 @@ async fn who_is_tried_again_is_asked_by_the_call_that_tries() {
     assert_eq!(within(reports.recv()).await, understood("one"));
     assert_eq!(state(&stage, 0), BreakerState::Closed, "it works again");
 }
+
+/// One that does not answer for a minute, with 100 ms to do so, and one that answers a turn.
+async fn behind_a_black_hole() -> (TcpListener, Arc<Stage<AsrStage>>, JoinHandle<String>) {
+    let hole = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let mut settings = DeepgramSettings::new(Some("the-key".to_owned()));
+    settings.url = format!("ws://{}", hole.local_addr().expect("it is bound"));
+    settings.connect_timeout = Duration::from_secs(60);
+    let budget = Duration::from_millis(100);
+    let usage = ProviderSettings { budget, ..touchy(Duration::from_secs(15)) };
+    let first = Ranked { usage, ..AsrSettings::Deepgram(settings).into() };
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}/v1", server.local_addr().expect("it is bound"));
+    let server = tokio::spawn(async move { serve(&server, transcript("one")).await });
+    let usage = ProviderSettings::default();
+    let second = ranked_with(usage, TranscriptionSettings::new(url, None));
+    (hole, loaded(vec![first, second]), server)
+}
+
+#[tokio::test]
+async fn a_call_begins_without_one_that_does_not_get_ready_within_its_budget() {
+    let (_hole, stage, _server) = behind_a_black_hole().await;
+    let (mut chain, mut reports) = open(&stage, &Arc::default());
+    // What is said before anybody is ready is not lost.
+    say(&mut chain, TURN, 20);
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
+    assert_eq!(state(&stage, 0), BreakerState::Open, "the next call does not wait for it");
+    chain.ask(Ask::End { turn: TURN, generation: END }).expect("there is room");
+    assert_eq!(within(reports.recv()).await, understood("one"));
+}
+
+#[tokio::test]
+async fn who_is_late_is_waited_for_if_nobody_else_may_be_asked() {
+    let (hole, stage, _server) = behind_a_black_hole().await;
+    stage.breakers(|now, breakers| {
+        breakers.mark(1, Health::DownUntil(now + Duration::from_secs(600)));
+    });
+    let (_chain, mut reports) = open(&stage, &Arc::default());
+    let (stream, _) = within(hole.accept()).await.expect("it connects");
+    // Twice its budget.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let _peer = within(tokio_tungstenite::accept_async(stream)).await.expect("a handshake");
+    assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
+}
