@@ -328,6 +328,24 @@ fn a_late_reply_is_bridged_by_one_filler_and_then_apologised_for() {
 }
 
 #[test]
+fn a_backend_that_is_gone_before_it_answers_is_apologised_for_and_then_the_call_ends() {
+    let mut rig = Rig::silent();
+    rig.say(200);
+    rig.quiet(600);
+    rig.trace = Trace::new();
+    rig.backend(BackendEvent::Failed { message: "the last one is gone".to_owned() });
+    rig.quiet(5_000);
+    expect![[r#"
+        @800ms   error fatal=true: the last one is gone
+        @800ms   -> played gen=1 heard=0ms words=0
+        @800ms idle turn=1 gen=1
+        @800ms   downlink clip apology
+        @4800ms end backend-failed
+    "#]]
+    .assert_eq(rig.trace.as_str());
+}
+
+#[test]
 fn a_silent_user_is_prompted_and_then_left() {
     let mut rig = Rig::silent_with(settings(|settings| {
         settings.idle.after = Some(Duration::from_secs(5));
