@@ -266,6 +266,10 @@ impl Conversation {
         let due = std::mem::replace(&mut self.going_on, GoingOn::No);
         let instructions = &self.setup.settings.instructions;
         let again = if let Some(text) = self.unanswered.take() {
+            if matches!(due, GoingOn::Asked(_)) {
+                // This is what asks for it, once more.
+                self.going_on = due;
+            }
             Some(text)
         } else if let Some(result) = self.last_result.take() {
             Some(filled(&instructions.late_result, &result))

@@ -266,22 +266,31 @@ fn a_reply_is_not_gone_on_with_once_the_user_speaks_again() {
 
 #[test]
 fn what_was_gone_on_with_and_then_cut_does_not_answer_the_next_question() {
-    let mut rig = Rig::open(setup());
-    a_turn(&mut rig, 1, 1, "count");
-    rig.nova(1, &sentence("One two three.", "PARTIAL_TURN"));
-    rig.dies(1);
-    rig.opened(2);
-    assert!(rig.trace.contains("cut off"), "{}", rig.trace);
-    rig.command(BackendCommand::Cancel { generation: reply(1), heard: was_heard("One") });
-    rig.command(BackendCommand::UserSpeechStarted { turn: turn(2) });
-    rig.trace.clear();
-    rig.nova(2, &sentence("Four five six.", "END_TURN"));
-    assert!(!rig.trace.contains("audio"), "{}", rig.trace);
-    rig.nova(2, &[speech_started()]);
-    rig.speak(500);
-    rig.nova(2, &[speech_ended()]);
-    rig.command(BackendCommand::UserTurnEnded { turn: turn(2), generation: reply(2) });
-    rig.nova(2, &heard("and now"));
-    rig.nova(2, &sentence("Now this.", "END_TURN"));
-    assert!(rig.trace.contains("-> audio gen=2 480"), "{}", rig.trace);
+    // However often it had to be asked for.
+    for deaths in 1..=2 {
+        let mut rig = Rig::open(setup());
+        a_turn(&mut rig, 1, 1, "count");
+        rig.nova(1, &sentence("One two three.", "PARTIAL_TURN"));
+        for line in 1..=deaths {
+            rig.trace.clear();
+            rig.dies(line);
+            rig.wait(1_000);
+            rig.opened(line + 1);
+            assert!(rig.trace.contains("cut off"), "{}", rig.trace);
+        }
+        let line = deaths + 1;
+        rig.command(BackendCommand::Cancel { generation: reply(1), heard: was_heard("One") });
+        rig.command(BackendCommand::UserSpeechStarted { turn: turn(2) });
+        rig.trace.clear();
+        rig.nova(line, &sentence("Four five six.", "END_TURN"));
+        assert!(!rig.trace.contains("audio"), "{}", rig.trace);
+        assert!(!rig.trace.contains("UserTurnEnded"), "the user still speaks: {}", rig.trace);
+        rig.nova(line, &[speech_started()]);
+        rig.speak(500);
+        rig.nova(line, &[speech_ended()]);
+        rig.command(BackendCommand::UserTurnEnded { turn: turn(2), generation: reply(2) });
+        rig.nova(line, &heard("and now"));
+        rig.nova(line, &sentence("Now this.", "END_TURN"));
+        assert!(rig.trace.contains("-> audio gen=2 480"), "{}", rig.trace);
+    }
 }
