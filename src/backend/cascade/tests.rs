@@ -11,7 +11,6 @@ use super::asr::{Ask, Asr, AsrReport};
 use super::llm::LlmSettings;
 use super::meter::Bill;
 use super::tts::Voice;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 

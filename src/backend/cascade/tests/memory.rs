@@ -1,5 +1,7 @@
 //! What a language model is told of a conversation, and what becomes of its oldest part.
 
+use tokio::net::TcpListener;
+
 use super::*;
 use crate::backend::cascade::{ContextSettings, Overflow, Reminder, Window};
 

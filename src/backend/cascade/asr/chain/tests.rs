@@ -7,7 +7,7 @@ use super::*;
 use crate::agent::PcmFrame;
 use crate::backend::cascade::AsrSettings;
 use crate::backend::cascade::asr::{DeepgramSettings, TranscriptionSettings};
-use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
+use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve_all};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::tests::within;
 use crate::call::event::Generation;
@@ -26,15 +26,8 @@ async fn stage(
 ) -> (Arc<Stage<AsrStage>>, Vec<JoinHandle<Vec<String>>>) {
     let (mut ranked, mut handles) = (Vec::new(), Vec::new());
     for answers in servers {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
-        handles.push(tokio::spawn(async move {
-            let mut requests = Vec::new();
-            for acts in answers {
-                requests.push(serve(&listener, acts).await);
-            }
-            requests
-        }));
+        let (url, server) = serve_all(answers).await;
+        handles.push(server);
         ranked.push(ranked_with(usage, TranscriptionSettings::new(url, None)));
     }
     (loaded(ranked), handles)
@@ -228,7 +221,7 @@ async fn who_is_tried_again_is_asked_by_the_call_that_tries() {
 }
 
 /// One that does not answer for a minute, with 100 ms to do so, and one that answers a turn.
-async fn behind_a_black_hole() -> (TcpListener, Arc<Stage<AsrStage>>, JoinHandle<String>) {
+async fn behind_a_black_hole() -> (TcpListener, Arc<Stage<AsrStage>>, JoinHandle<Vec<String>>) {
     let hole = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let mut settings = DeepgramSettings::new(Some("the-key".to_owned()));
     settings.url = format!("ws://{}", hole.local_addr().expect("it is bound"));
@@ -236,9 +229,7 @@ async fn behind_a_black_hole() -> (TcpListener, Arc<Stage<AsrStage>>, JoinHandle
     let budget = Duration::from_millis(100);
     let usage = ProviderSettings { budget, ..touchy(Duration::from_secs(15)) };
     let first = Ranked { usage, ..AsrSettings::Deepgram(settings).into() };
-    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("http://{}/v1", server.local_addr().expect("it is bound"));
-    let server = tokio::spawn(async move { serve(&server, transcript("one")).await });
+    let (url, server) = serve_all(vec![transcript("one")]).await;
     let usage = ProviderSettings::default();
     let second = ranked_with(usage, TranscriptionSettings::new(url, None));
     (hole, loaded(vec![first, second]), server)

@@ -1,12 +1,11 @@
 //! The endpoint's client against a server that answers, dawdles and lies.
 
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::agent::PcmFrame;
 use crate::backend::cascade::asr::Asr as _;
-use crate::backend::cascade::llm::model::tests::{Act, answer, serve};
+use crate::backend::cascade::llm::model::tests::{Act, answer, serve_all};
 use crate::backend::tests::within;
 use crate::call::event::{Generation, TurnId};
 use crate::limits::WIDEBAND_FRAME;
@@ -20,20 +19,12 @@ const SOON: Duration = Duration::from_millis(300);
 async fn listener(
     answers: Vec<Vec<Act>>,
 ) -> (Listener, mpsc::Receiver<AsrReport>, JoinHandle<Vec<String>>) {
-    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("http://{}/v1", socket.local_addr().expect("it is bound"));
+    let (url, server) = serve_all(answers).await;
     let mut settings = TranscriptionSettings::new(url, Some("the-key".to_owned()));
     settings.language = Some("en".to_owned());
     settings.vocabulary = vec!["Antiphon".to_owned(), "CSM".to_owned()];
     settings.answer_timeout = SOON;
     let endpoint = Transcription::new(settings).expect("the settings are right");
-    let server = tokio::spawn(async move {
-        let mut requests = Vec::new();
-        for acts in answers {
-            requests.push(serve(&socket, acts).await);
-        }
-        requests
-    });
     let (listener, mut reports) = open(Arc::new(endpoint), Bill::unseen());
     assert_eq!(within(reports.recv()).await, Some(AsrReport::Ready));
     (listener, reports, server)

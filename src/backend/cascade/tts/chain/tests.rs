@@ -1,11 +1,10 @@
 //! Voices over HTTP of which some refuse or break off.
 
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::backend::cascade::TtsSettings;
-use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve};
+use crate::backend::cascade::llm::model::tests::{Act as Does, answer, serve_all};
 use crate::backend::cascade::stage::Ranked;
 use crate::backend::cascade::tts::SpeechSettings;
 use crate::backend::tests::within;
@@ -39,15 +38,8 @@ async fn stage(
 ) -> (Arc<Stage<TtsStage>>, Vec<JoinHandle<Vec<String>>>) {
     let (mut ranked, mut handles) = (Vec::new(), Vec::new());
     for (rate_hz, answers) in servers {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
-        handles.push(tokio::spawn(async move {
-            let mut requests = Vec::new();
-            for acts in answers {
-                requests.push(serve(&listener, acts).await);
-            }
-            requests
-        }));
+        let (url, server) = serve_all(answers).await;
+        handles.push(server);
         let mut settings = SpeechSettings::new(url, None);
         (settings.sample_rate_hz, settings.requests_max) = (rate_hz, requests_max);
         ranked.push(Ranked { usage, ..TtsSettings::Speech(Box::new(settings)).into() });

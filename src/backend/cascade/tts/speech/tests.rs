@@ -1,10 +1,9 @@
 //! The voice's client against a server that streams, dawdles, breaks and lies.
 
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::backend::cascade::llm::model::tests::{Act, answer, serve};
+use crate::backend::cascade::llm::model::tests::{Act, answer, serve_all};
 use crate::backend::tests::within;
 use crate::backend::wav;
 
@@ -37,20 +36,12 @@ async fn voice(
     answers: Vec<Vec<Act>>,
     change: fn(&mut SpeechSettings),
 ) -> (Speaker, mpsc::Receiver<TtsReport>, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
+    let (url, server) = serve_all(answers).await;
     let key = Some("the-key".to_owned());
-    let mut settings = SpeechSettings::new(format!("http://{address}/v1/"), key);
+    let mut settings = SpeechSettings::new(format!("{url}/"), key);
     change(&mut settings);
     let speech = Speech::new(settings).expect("the settings are right");
     let (speaker, reports) = Speaker::open(Arc::new(speech), Bill::unseen());
-    let server = tokio::spawn(async move {
-        let mut requests = Vec::new();
-        for acts in answers {
-            requests.push(serve(&listener, acts).await);
-        }
-        requests
-    });
     (speaker, reports, server)
 }
 
