@@ -9,6 +9,7 @@ mod reply;
 mod speaking;
 mod summing;
 mod usage;
+mod words;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -25,6 +26,7 @@ use self::calls::Late;
 use self::reply::{Ending, Made, Reply, Source};
 pub(super) use self::speaking::Voicing;
 use self::usage::Accounts;
+use self::words::Words;
 use super::asr::{Ask, Asr, AsrReport};
 use super::dialogue::Answer;
 use super::llm::ModelReport;
@@ -60,8 +62,7 @@ pub(super) struct Talk {
     /// The newest reply that the call asked for.
     newest: Generation,
     late: Late,
-    /// Turns that ended and whose words are not known yet.
-    turns_awaited: usize,
+    words: Words,
     accounts: Accounts,
 }
 
@@ -115,7 +116,7 @@ impl Talk {
             events: VecDeque::new(),
             newest: Generation(0),
             late: Late::None,
-            turns_awaited: 0,
+            words: Words::default(),
             accounts: Accounts::new(meter),
         }
     }
@@ -161,13 +162,14 @@ impl Talk {
                 self.forget_ahead_unless(turn, generation);
                 self.listening = None;
                 self.reply = Some(self.new_reply(generation));
-                self.turns_awaited += 1;
+                self.words.expect(generation);
                 self.asr.ask(Ask::End { turn, generation })
             }
             BackendCommand::UserText { generation, text, .. } => {
                 self.ahead = None;
                 self.reply = Some(self.new_reply(generation));
-                self.answer(now, &text);
+                self.words.push(generation, text);
+                self.answer_words(now);
                 Ok(())
             }
             // A reply that is being made goes on.
@@ -208,35 +210,6 @@ impl Talk {
         };
         if asked.is_err() {
             self.fail("the speech recogniser does not keep up".to_owned());
-        }
-    }
-
-    fn handle_asr(&mut self, now: SessionTime, report: AsrReport) {
-        match report {
-            AsrReport::Ready => {
-                self.phase = Phase::Awake;
-                self.events.push_front(BackendEvent::Ready);
-            }
-            AsrReport::Partial { turn, text } => self.understood_so_far(turn, text),
-            AsrReport::LooksComplete { turn, probability } => {
-                self.looks_complete(turn, probability);
-            }
-            AsrReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
-            AsrReport::Final { turn, generation, text } => {
-                self.turns_awaited = self.turns_awaited.saturating_sub(1);
-                self.transcript(turn, text.clone(), true);
-                let is_awaited = |reply: &Reply| {
-                    reply.generation == generation && matches!(reply.source, Source::Hearing)
-                };
-                if self.reply.as_ref().is_some_and(is_awaited) {
-                    self.answer(now, &text);
-                }
-            }
-            AsrReport::Missed { turn: _, generation, error } => {
-                self.turns_awaited = self.turns_awaited.saturating_sub(1);
-                self.miss(generation, &error);
-            }
-            AsrReport::Failed(error) => self.fail(error.message),
         }
     }
 
@@ -420,7 +393,7 @@ impl Machine for Talk {
     }
 
     fn wants_input(&self) -> bool {
-        self.events.len() + self.turns_awaited < BACKEND_EVENTS_WAITING_MAX
+        self.events.len() + self.words.len() < BACKEND_EVENTS_WAITING_MAX
     }
 
     fn is_over(&self) -> bool {

@@ -14,7 +14,8 @@ use super::tts::Voice;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::llm::model::tests::{Act, answer, event, serve_all, serve_by, stream};
+use super::error::StageError;
+use super::llm::model::tests::{Act, answer, event, serve, serve_all, serve_by, stream};
 use super::tts::flite::Flite;
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};
@@ -22,6 +23,7 @@ use crate::backend::local::LocalSettings;
 use crate::backend::tests::{cancel, context, ended, finished, read_until, within};
 use crate::backend::{BackendOutput, ReplyAudio};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
+use crate::cascade::failover::FailureKind;
 use crate::limits::{WIDEBAND_FRAME, WIDEBAND_HZ};
 use crate::tools::{Builtin, Confirm, Executor, Filler, Job, ToolSpec};
 
@@ -30,6 +32,7 @@ mod takeover;
 mod tools;
 mod usage;
 pub(super) mod voices;
+mod words;
 
 /// One backend for all tests: its models take half a second to load.
 pub(in crate::backend) fn local() -> &'static Cascade {

@@ -89,6 +89,11 @@ impl Talk {
         is_it.then_some(ahead.reply)
     }
 
+    /// Something was said before it of which it knows nothing.
+    pub(super) fn outdate_ahead(&mut self) {
+        self.ahead.take_if(|ahead| ahead.understood.is_some());
+    }
+
     /// Forgets an answer to another turn or generation.
     pub(super) fn forget_ahead_unless(&mut self, turn: TurnId, generation: Generation) {
         self.ahead.take_if(|ahead| ahead.turn != turn || ahead.generation != generation);

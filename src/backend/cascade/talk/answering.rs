@@ -1,8 +1,9 @@
-//! From what was understood to who answers it.
+//! From what the recogniser understood to who answers it.
 
 use super::brain::Brain;
-use super::reply::{Ending, Source};
-use super::{COMPLETENESS_UNKNOWN, NOT_HEARD, Talk, wall};
+use super::reply::{Ending, Reply, Source};
+use super::{COMPLETENESS_UNKNOWN, NOT_HEARD, Phase, Talk, wall};
+use crate::backend::cascade::asr::AsrReport;
 use crate::backend::cascade::dialogue::{Answer, dangles};
 use crate::backend::cascade::error::StageError;
 use crate::backend::session::Machine as _;
@@ -11,8 +12,33 @@ use crate::cascade::intent::{CommonAnswer, common_answer};
 use crate::time::SessionTime;
 
 impl Talk {
+    pub(super) fn handle_asr(&mut self, now: SessionTime, report: AsrReport) {
+        match report {
+            AsrReport::Ready => {
+                self.phase = Phase::Awake;
+                self.events.push_front(BackendEvent::Ready);
+            }
+            AsrReport::Partial { turn, text } => self.understood_so_far(turn, text),
+            AsrReport::LooksComplete { turn, probability } => {
+                self.looks_complete(turn, probability);
+            }
+            AsrReport::Likely { generation, text, .. } => self.answer_ahead(now, generation, text),
+            AsrReport::Final { turn, generation, text } => {
+                self.transcript(turn, text.clone(), true);
+                self.words.understood(generation, text);
+                self.answer_words(now);
+            }
+            AsrReport::Missed { turn: _, generation, error } => {
+                self.miss(generation, &error);
+                self.words.missed(generation);
+                self.answer_words(now);
+            }
+            AsrReport::Failed(error) => self.fail(error.message),
+        }
+    }
+
     /// Part of an open turn was understood. Of one that is over, or was none, nothing is said any more.
-    pub(super) fn understood_so_far(&mut self, turn: TurnId, text: String) {
+    fn understood_so_far(&mut self, turn: TurnId, text: String) {
         if self.listening.is_none_or(|(listening, _)| listening != turn) {
             return;
         }
@@ -26,7 +52,7 @@ impl Talk {
     }
 
     /// How complete the open turn looks.
-    pub(super) fn looks_complete(&mut self, turn: TurnId, probability: f32) {
+    fn looks_complete(&mut self, turn: TurnId, probability: f32) {
         let is_news = self
             .listening
             .is_some_and(|(listening, looked)| listening == turn && looked != probability);
@@ -37,7 +63,7 @@ impl Talk {
     }
 
     /// What the user said is not known: there is nothing to answer.
-    pub(super) fn miss(&mut self, generation: Generation, error: &StageError) {
+    fn miss(&mut self, generation: Generation, error: &StageError) {
         let hearing = self.reply.as_mut().filter(|reply| reply.generation == generation);
         if let Some(reply) = hearing.filter(|reply| matches!(reply.source, Source::Hearing)) {
             reply.source = Source::Complete;
@@ -45,8 +71,27 @@ impl Talk {
         }
     }
 
+    /// Answers what is known of what the user said. What was said in a turn whose reply is not wanted any
+    /// more is part of what the next one answers.
+    pub(super) fn answer_words(&mut self, now: SessionTime) {
+        while let Some((generation, text)) = self.words.pop() {
+            let is_awaited = |reply: &Reply| {
+                reply.generation == generation && matches!(reply.source, Source::Hearing)
+            };
+            if self.reply.as_ref().is_some_and(is_awaited) {
+                self.answer(now, &text);
+            } else if let Brain::Model(brain) = &mut self.brain
+                && !text.trim().is_empty()
+            {
+                brain.context.user_said(&text);
+                brain.hands.user_said(now, &text);
+                self.outdate_ahead();
+            }
+        }
+    }
+
     /// Answers what was understood, as the reply that waits for it.
-    pub(super) fn answer(&mut self, now: SessionTime, understood: &str) {
+    fn answer(&mut self, now: SessionTime, understood: &str) {
         let Some(generation) = self.reply.as_ref().map(|reply| reply.generation) else { return };
         self.events.push_back(BackendEvent::ReplyStarted { generation });
         match &mut self.brain {
@@ -72,12 +117,7 @@ impl Talk {
     }
 
     /// What was made ahead is the answer, or the model is asked.
-    pub(super) fn answer_by_model(
-        &mut self,
-        now: SessionTime,
-        generation: Generation,
-        understood: &str,
-    ) {
+    fn answer_by_model(&mut self, now: SessionTime, generation: Generation, understood: &str) {
         match self.take_ahead(generation, understood, None, self.voicing.pace) {
             Some(mut made) => {
                 self.record(generation, &std::mem::take(&mut made.unrecorded));

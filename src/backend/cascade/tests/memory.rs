@@ -9,7 +9,7 @@ use crate::backend::cascade::{ContextSettings, Overflow, Reminder, Window};
 const ASIDE: &str = "Put the following part";
 
 /// The shared engines with a model, and the requests as they are served.
-async fn remembering(
+pub(super) async fn remembering(
     memory: MemorySettings,
     mut answers: impl FnMut(&str) -> Vec<Act> + Send + 'static,
 ) -> (Cascade, mpsc::UnboundedReceiver<String>) {
@@ -30,7 +30,7 @@ async fn remembering(
     (with_model_at(url, tools, memory), requests)
 }
 
-fn says(text: &str) -> Vec<Act> {
+pub(super) fn says(text: &str) -> Vec<Act> {
     stream(vec![event(text), done()])
 }
 
