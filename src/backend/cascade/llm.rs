@@ -21,7 +21,8 @@ use super::settings::ModelSettings;
 use crate::backend::{BackendError, Problem};
 use crate::call::event::Generation;
 use crate::cascade::chat::{RefusedCall, ToolCalls, ToolDeclaration};
-use crate::cascade::context::{Context, ToolCall};
+use crate::cascade::context::{Context, ToolCall, Turn};
+use crate::cascade::failover::FailureKind;
 use crate::limits::MODEL_REPORTS_MAX;
 
 /// What answers an agent's calls.
@@ -45,20 +46,25 @@ impl LlmStage {
     }
 
     /// Has the model write what follows in `context`, for which `bill` pays. Calls of tools without an id get one that no call of
-    /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped.
+    /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped. A
+    /// model that is told the results of its tools may have nothing to say; else `silence` decides.
     pub(super) fn ask(
         &self,
         work: Generation,
         context: &Context,
         tools: &[ToolDeclaration],
         reports: mpsc::Sender<ModelReport>,
+        silence: Silence,
         bill: &Bill,
     ) -> Asking {
         let chars = tools.iter().map(ToolDeclaration::chars).sum::<u64>();
         let prompt = context.prompt();
         let exchange = bill.asks(prompt.chars() + chars);
         let calls = ToolCalls::new(context.calls_so_far());
-        let answer = Answer { generation: work, reports, calls, exchange };
+        let may_be_silent = matches!(prompt.messages.last(), Some(Turn::Results(_)));
+        let silence = if may_be_silent { Silence::Counts } else { silence };
+        let answer =
+            Answer { generation: work, reports, calls, exchange, silence, has_said: false };
         match self {
             Self::Chat(model) => model.ask(&prompt, tools, answer),
             Self::Converse(model) => Converse::ask(model, &prompt, tools, answer),
@@ -87,29 +93,51 @@ pub(in crate::backend) enum ModelReport {
 /// The tools that an answer calls; none for most.
 pub(in crate::backend) type Calls = Vec<Result<ToolCall, RefusedCall>>;
 
+/// What an answer is that holds neither a word nor a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::backend) enum Silence {
+    /// A failure: whoever asked waits for an answer.
+    Fails,
+    /// An answer: everything may have been said already.
+    Counts,
+}
+
 /// An answer that a model is writing. Dropping it puts its cost down.
 struct Answer {
     generation: Generation,
     reports: mpsc::Sender<ModelReport>,
     calls: ToolCalls,
     exchange: Exchange,
+    silence: Silence,
+    /// A word was written.
+    has_said: bool,
 }
 
 impl Answer {
     /// More of its text. False: nobody listens any more, the session is over and the request with it.
     async fn say(&mut self, text: String) -> bool {
         self.exchange.wrote(&text);
+        self.has_said |= !text.trim().is_empty();
         self.reports.send(ModelReport::Text { generation: self.generation, text }).await.is_ok()
     }
 
     /// It is complete, or broke off for a reason. What it cost may still be told.
     async fn finish(mut self, result: Result<(), StageError>) -> Exchange {
+        let is_empty = !self.has_said && self.calls.is_empty();
+        let result = match result {
+            Ok(()) if is_empty && self.silence == Silence::Fails => Err(silent()),
+            result => result,
+        };
         self.exchange.settle(&result);
         let result = result.map(|()| self.calls.finish());
         // Nobody listening any more is no error.
         let _ = self.reports.send(ModelReport::Done { generation: self.generation, result }).await;
         self.exchange
     }
+}
+
+fn silent() -> StageError {
+    StageError::new(FailureKind::Broken, "the language model ended its answer without a word")
 }
 
 /// Where a session's requests report.

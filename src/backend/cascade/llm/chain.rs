@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::{Asking, Calls, LlmStage, ModelReport, reports};
+use super::{Asking, Calls, LlmStage, ModelReport, Silence, reports};
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::stage::{Stage, exhausted};
@@ -28,7 +28,7 @@ pub(in crate::backend::cascade) fn ask(
     meter: &Arc<Meter>,
 ) -> Asking {
     if let Some(only) = stage.only() {
-        return only.ask(work, context, tools, to, &stage.bill(0, meter));
+        return only.ask(work, context, tools, to, Silence::Fails, &stage.bill(0, meter));
     }
     let request = Request {
         stage: Arc::clone(stage),
@@ -90,6 +90,8 @@ impl Request {
     /// Asks until somebody has written the rest.
     async fn attempt(&mut self, avoided: Option<usize>) -> Ended {
         let context = self.context_so_far();
+        // The one that broke off may have written everything.
+        let silence = if self.written.is_empty() { Silence::Fails } else { Silence::Counts };
         let mut attempt = Attempt::new(None);
         if let Some(provider) = avoided {
             attempt = attempt.avoiding(provider);
@@ -107,7 +109,8 @@ impl Request {
                         let work = Generation(u32::try_from(provider).unwrap_or(u32::MAX));
                         let model = &stage.providers()[provider];
                         let bill = stage.bill(provider, &self.meter);
-                        let asking = model.ask(work, &context, &self.tools, to.clone(), &bill);
+                        let to = to.clone();
+                        let asking = model.ask(work, &context, &self.tools, to, silence, &bill);
                         asked[provider] = Some(asking);
                     }
                     Act::Cancel { provider } => asked[provider] = None,

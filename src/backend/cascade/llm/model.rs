@@ -204,14 +204,15 @@ impl Answer {
         stall: Duration,
     ) -> Result<(), ModelError> {
         let mut events = Box::pin(metered(response).eventsource());
-        let mut patience = first;
+        let mut has_begun = false;
         loop {
+            let patience = if has_begun { stall } else { first };
             let next = timeout(patience, events.next());
             let event = match next.await {
                 Err(_) => return Err(ModelError::Slow(patience)),
                 // Servers that close without a last word are taken to have finished only if they
                 // said something.
-                Ok(None) if patience == stall => return Ok(()),
+                Ok(None) if has_begun => return Ok(()),
                 Ok(None) => return Err(ModelError::Broken),
                 Ok(Some(Err(eventsource_stream::EventStreamError::Transport(error)))) => {
                     return Err(error);
@@ -220,7 +221,7 @@ impl Answer {
                 Ok(Some(Ok(event))) => event,
             };
             match self.take(&event.data).await? {
-                Taken::Something => patience = stall,
+                Taken::Something => has_begun = true,
                 Taken::Nothing => {}
                 Taken::End => return Ok(()),
             }

@@ -69,6 +69,22 @@ async fn the_next_is_asked_where_one_refuses() {
 }
 
 #[tokio::test]
+async fn the_next_is_asked_where_one_says_nothing_at_all() {
+    let good = stream(vec![event("One."), done()]);
+    let (stage, _servers) =
+        stage(vec![stream(vec![done()]), good], ProviderSettings::default()).await;
+    assert_eq!(asked(&stage).await, ("One.".to_owned(), Ok(Calls::new())));
+}
+
+#[tokio::test]
+async fn the_next_may_find_that_everything_was_said() {
+    let broken = stream(vec![event("One, two. ")]);
+    let (stage, _servers) =
+        stage(vec![broken, stream(vec![done()])], ProviderSettings::default()).await;
+    assert_eq!(asked(&stage).await, ("One, two.".to_owned(), Ok(Calls::new())));
+}
+
+#[tokio::test]
 async fn the_next_goes_on_where_one_breaks_off_and_is_told_what_was_said() {
     // It hangs up in the middle of a word, and of its body.
     let broken = stream(vec![event("One, two, "), event("thr")]);

@@ -7,11 +7,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::backend::cascade::llm::{LlmStage, ModelReport, reports};
+use crate::backend::cascade::llm::{Calls, LlmStage, ModelReport, Silence, reports, silent};
 use crate::backend::cascade::meter::Bill;
 use crate::backend::tests::within;
 use crate::call::event::Generation;
-use crate::cascade::context::{Context, ContextSettings};
+use crate::cascade::context::{Context, ContextSettings, ToolCall};
 
 /// What the server does once it has read the request.
 #[derive(Clone, Debug)]
@@ -154,16 +154,20 @@ async fn model(change: fn(&mut LlmSettings)) -> (Model, TcpListener) {
 async fn asked(model: Model) -> (String, Result<(), StageError>) {
     let mut context = Context::new("Be brief.".to_owned(), ContextSettings::default());
     context.user_said("hello");
+    let (text, result) = asked_with(model, &context).await;
+    (text, result.map(|calls| assert!(calls.is_empty())))
+}
+
+async fn asked_with(model: Model, context: &Context) -> (String, Result<Calls, StageError>) {
     let (reports, mut reported) = reports();
-    let _asking =
-        LlmStage::Chat(Arc::new(model)).ask(Generation(1), &context, &[], reports, &Bill::unseen());
+    let model = LlmStage::Chat(Arc::new(model));
+    let bill = Bill::unseen();
+    let _asking = model.ask(Generation(1), context, &[], reports, Silence::Fails, &bill);
     let mut seen = String::new();
     loop {
         match within(reported.recv()).await.expect("the request ends with a report") {
             ModelReport::Text { text, .. } => seen += &text,
-            ModelReport::Done { result, .. } => {
-                return (seen, result.map(|calls| assert!(calls.is_empty())));
-            }
+            ModelReport::Done { result, .. } => return (seen, result),
         }
     }
 }
@@ -263,6 +267,56 @@ async fn what_goes_wrong_is_told_apart() {
     }
 }
 
+/// Answers without a word.
+fn silences() -> Vec<Vec<Act>> {
+    let done = || Act::Chunk("data: [DONE]\n\n".to_owned());
+    let filtered = r#"data: {"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#;
+    vec![
+        stream(vec![done()]),
+        stream(vec![event("\n"), done()]),
+        stream(vec![Act::Chunk(format!("{filtered}\n\n")), done()]),
+        answer("200 OK", "application/json", "{}"),
+    ]
+}
+
+#[tokio::test]
+async fn an_answer_without_a_word_is_none() {
+    for acts in silences() {
+        let shown = format!("{acts:?}");
+        let (model, listener) = model(|_| ()).await;
+        let server = tokio::spawn(async move { serve(&listener, acts).await });
+        assert_eq!(asked(model).await.1, Err(silent()), "{shown}");
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn after_its_tools_a_model_may_have_nothing_to_say() {
+    let mut context = Context::new(String::new(), ContextSettings::default());
+    context.user_said("Turn off the light.");
+    let (id, name, arguments) = ("a".to_owned(), "light_off".to_owned(), "{}".to_owned());
+    let calls = vec![ToolCall { id, name, arguments }];
+    context.agent_calls(Generation(1), calls).expect("it is short");
+    context.tool_result("a", "{}");
+    for acts in silences() {
+        let shown = format!("{acts:?}");
+        let (model, listener) = model(|_| ()).await;
+        let server = tokio::spawn(async move { serve(&listener, acts).await });
+        assert_eq!(asked_with(model, &context).await.1, Ok(Calls::new()), "{shown}");
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_closes_before_its_first_word_has_not_finished_whatever_the_patience() {
+    let (model, listener) =
+        model(|settings| settings.stall_timeout = settings.first_token_timeout).await;
+    let acts = stream(vec![Act::Chunk(String::new())]);
+    let server = tokio::spawn(async move { serve(&listener, acts).await });
+    assert_eq!(asked(model).await, (String::new(), Err(ModelError::Broken.into())));
+    server.abort();
+}
+
 #[tokio::test]
 async fn many_events_in_one_body_are_not_taken_for_one_large_event() {
     let text = "x".repeat(1_000);
@@ -275,9 +329,9 @@ async fn many_events_in_one_body_are_not_taken_for_one_large_event() {
 #[tokio::test]
 async fn the_request_is_what_servers_expect() {
     let (model, listener) = model(|settings| settings.tokens_max = 7).await;
-    let acts = stream(vec![Act::Chunk("data: [DONE]\n\n".to_owned())]);
+    let acts = stream(vec![event("Hi"), Act::Chunk("data: [DONE]\n\n".to_owned())]);
     let server = tokio::spawn(async move { serve(&listener, acts).await });
-    assert_eq!(asked(model).await, (String::new(), Ok(())));
+    assert_eq!(asked(model).await, ("Hi".to_owned(), Ok(())));
     let request = within(server).await.expect("the server is right");
     let (head, body) = request.split_once("\r\n\r\n").expect("it has a body");
     assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
@@ -301,8 +355,9 @@ async fn dropping_the_request_hangs_up_at_once() {
     let server = tokio::spawn(async move { serve(&listener, acts).await });
     let (reports, mut reported) = reports();
     let context = Context::new(String::new(), ContextSettings::default());
-    let asking =
-        LlmStage::Chat(Arc::new(model)).ask(Generation(1), &context, &[], reports, &Bill::unseen());
+    let model = LlmStage::Chat(Arc::new(model));
+    let bill = Bill::unseen();
+    let asking = model.ask(Generation(1), &context, &[], reports, Silence::Fails, &bill);
     assert!(matches!(within(reported.recv()).await, Some(ModelReport::Text { .. })));
     drop(asking);
     // The server returns when it sees the connection close.
