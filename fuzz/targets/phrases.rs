@@ -1,11 +1,15 @@
 //! A language model's text, in any pieces: cut into phrases that can be spoken, always the same ones.
 #![no_main]
 
-use antiphon::cascade::phrase::Phrases;
-use antiphon::limits::SENTENCE_CHARS_MAX;
+use antiphon::cascade::phrase::{Phrases, whole_words};
+use antiphon::limits::{MODEL_WORD_BYTES_MAX, SENTENCE_CHARS_MAX};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
+    let (_, held) = text.split_at(whole_words(text));
+    assert!(held.len() <= MODEL_WORD_BYTES_MAX, "held for ever: {held:?}");
+    assert_eq!(whole_words(held.trim_start()), 0, "a whole word is held: {held:?}");
+
     let mut phrases = Phrases::default();
     phrases.push(text);
     let mut at_once = taken(|| phrases.pop());

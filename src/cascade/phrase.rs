@@ -13,6 +13,7 @@ mod boundary;
 mod inline;
 mod lines;
 mod scripts;
+mod seam;
 mod tag;
 mod words;
 
@@ -22,6 +23,7 @@ mod tests;
 use self::boundary::Boundary;
 use self::inline::Inline;
 use self::lines::Lines;
+pub use self::seam::{wants_blank, whole_words};
 
 /// Text of which the phrases are taken out, its Markdown and tags stripped.
 ///

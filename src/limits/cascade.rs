@@ -121,6 +121,9 @@ pub const REPLY_CHARS_MAX: usize = 8_000;
 pub const SPEECH_AHEAD_BLOCKS_MAX: usize = 100;
 /// Bytes of one event, or of one error, that a language model's server may send.
 pub const MODEL_EVENT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a model's text held back as the beginning of a word, where another model may have to go on: more
+/// than the longest words of any language have. At the limit all of it is told.
+pub const MODEL_WORD_BYTES_MAX: usize = 128;
 /// Pieces of a language model's text waiting for their session. At the limit the request waits.
 pub const MODEL_REPORTS_MAX: usize = 64;
 /// Timers that a user can have running in one call; one more is refused, in words.

@@ -13,6 +13,7 @@ use crate::call::event::Generation;
 use crate::cascade::chat::ToolDeclaration;
 use crate::cascade::context::Context;
 use crate::cascade::failover::{Act, Attempt, Failure, FailureKind, First};
+use crate::cascade::phrase::{wants_blank, whole_words};
 use crate::limits::PROVIDERS_MAX;
 
 /// Said to a model that goes on where another one broke off, in the user's place.
@@ -39,6 +40,7 @@ pub(in crate::backend::cascade) fn ask(
         meter: Arc::clone(meter),
         written: String::new(),
         held: String::new(),
+        is_seam: false,
     };
     Asking(tokio::spawn(request.run()))
 }
@@ -54,6 +56,8 @@ struct Request {
     written: String,
     /// The beginning of a word, which the next provider would not know how to end.
     held: String,
+    /// What comes next is another provider's than what was told.
+    is_seam: bool,
 }
 
 /// How one provider, or all of them, ended.
@@ -158,23 +162,24 @@ impl Request {
     fn context_so_far(&mut self) -> Context {
         let mut context = self.context.clone();
         self.held.clear();
-        if !self.written.is_empty() {
+        self.is_seam = !self.written.is_empty();
+        if self.is_seam {
             context.agent_says(self.work, self.written.trim());
             context.user_said(GO_ON);
         }
         context
     }
 
-    /// Tells more of the answer, up to its last whole word.
+    /// Tells more of the answer, up to its last [whole word](whole_words).
     async fn write(&mut self, text: &str) -> Result<(), mpsc::error::SendError<ModelReport>> {
-        // Between what two models wrote.
-        let is_seam = self.held.is_empty() && !self.written.is_empty();
-        if is_seam && !text.starts_with(char::is_whitespace) {
+        if std::mem::take(&mut self.is_seam)
+            && wants_blank(&self.written)
+            && !text.starts_with(char::is_whitespace)
+        {
             self.held.push(' ');
         }
         self.held.push_str(text);
-        let Some(end) = self.held.rfind(char::is_whitespace) else { return Ok(()) };
-        let rest = self.held.split_off(end);
+        let rest = self.held.split_off(whole_words(&self.held));
         let text = std::mem::replace(&mut self.held, rest);
         if text.is_empty() {
             return Ok(());

@@ -98,6 +98,28 @@ async fn the_next_goes_on_where_one_breaks_off_and_is_told_what_was_said() {
 }
 
 #[tokio::test]
+async fn what_has_no_blanks_is_told_while_it_is_written() {
+    let endless = stream(vec![event("你好。"), event("请问"), Does::Hang]);
+    let (stage, _servers) = stage(vec![endless, refused()], ProviderSettings::default()).await;
+    let (to, mut from) = reports();
+    let mut context = Context::new(String::new(), ContextSettings::default());
+    context.user_said("你好");
+    let _asking = ask(&stage, WORK, &context, &Arc::default(), to, &Arc::default());
+    for expected in ["你好。", "请问"] {
+        let told = ModelReport::Text { generation: WORK, text: expected.to_owned() };
+        assert_eq!(within(from.recv()).await, Some(told));
+    }
+}
+
+#[tokio::test]
+async fn no_blank_is_put_between_what_two_write_in_a_script_without() {
+    let broken = stream(vec![event("一二")]);
+    let rest = stream(vec![event("三四"), done()]);
+    let (stage, _servers) = stage(vec![broken, rest], ProviderSettings::default()).await;
+    assert_eq!(asked(&stage).await, ("一二三四".to_owned(), Ok(Calls::new())));
+}
+
+#[tokio::test]
 async fn one_that_says_nothing_is_overtaken_and_hung_up_on() {
     let (until_known, at_least) = (Duration::from_millis(30), Duration::from_millis(30));
     let hedge = Hedge::P95 { until_known, at_least };
