@@ -63,8 +63,15 @@ impl LlmStage {
         let calls = ToolCalls::new(context.calls_so_far());
         let may_be_silent = matches!(prompt.messages.last(), Some(Turn::Results(_)));
         let silence = if may_be_silent { Silence::Counts } else { silence };
-        let answer =
-            Answer { generation: work, reports, calls, exchange, silence, has_said: false };
+        let answer = Answer {
+            generation: work,
+            reports,
+            calls,
+            exchange,
+            silence,
+            has_said: false,
+            is_working: false,
+        };
         match self {
             Self::Chat(model) => model.ask(&prompt, tools, answer),
             Self::Converse(model) => Converse::ask(model, &prompt, tools, answer),
@@ -84,6 +91,8 @@ impl Provider for LlmStage {
 /// What a model tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::backend) enum ModelReport {
+    /// It has begun with something that is not text: to call a tool, or to reason. Told once, if at all.
+    Working { generation: Generation },
     /// More text of the reply.
     Text { generation: Generation, text: String },
     /// The reply is complete, or broke off for a reason.
@@ -111,6 +120,19 @@ struct Answer {
     silence: Silence,
     /// A word was written.
     has_said: bool,
+    /// It was told that the model is at work.
+    is_working: bool,
+}
+
+impl ModelReport {
+    /// What the work is known by that it is about.
+    pub(in crate::backend) const fn work(&self) -> Generation {
+        match self {
+            Self::Working { generation }
+            | Self::Text { generation, .. }
+            | Self::Done { generation, .. } => *generation,
+        }
+    }
 }
 
 impl Answer {
@@ -119,6 +141,14 @@ impl Answer {
         self.exchange.wrote(&text);
         self.has_said |= !text.trim().is_empty();
         self.reports.send(ModelReport::Text { generation: self.generation, text }).await.is_ok()
+    }
+
+    /// It has begun, though there is no text yet.
+    async fn works(&mut self) {
+        if !std::mem::replace(&mut self.is_working, true) {
+            // Nobody listening any more is found out by what follows.
+            let _ = self.reports.send(ModelReport::Working { generation: self.generation }).await;
+        }
     }
 
     /// It is complete, or broke off for a reason. What it cost may still be told.

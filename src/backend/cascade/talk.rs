@@ -216,6 +216,7 @@ impl Talk {
     fn handle_model(&mut self, now: SessionTime, report: ModelReport) {
         let Some(report) = self.take_summary(report) else { return };
         match report {
+            ModelReport::Working { .. } => {}
             ModelReport::Text { generation, text } => {
                 if let Some(reply) = self.reply_of(generation) {
                     reply.write(&text);

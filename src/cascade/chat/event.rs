@@ -26,6 +26,8 @@ pub struct Chunk {
     pub text: String,
     /// Pieces of tool calls, for [`ToolCalls`](super::ToolCalls).
     pub calls: Vec<CallFragment>,
+    /// The model reasons, of which nothing is kept: a sign of life before the first text.
+    pub is_reasoning: bool,
     /// Why the model stopped, once it has.
     pub finish: Option<Finish>,
     /// What the answer used so far. Usually told once, at the end; a later one replaces it.
@@ -84,6 +86,10 @@ struct Content {
     content: Option<Text>,
     tool_calls: Option<Vec<Option<Call>>>,
     function_call: Option<Function>,
+    /// A model's reasoning, as DeepSeek's API and vLLM send it.
+    reasoning_content: Option<Value>,
+    /// The same, as OpenRouter and Ollama do.
+    reasoning: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +134,8 @@ pub fn read_event(data: &str) -> ChatEvent {
     if let Some(choice) = event.choices.and_then(|choices| choices.into_iter().next()) {
         chunk.finish = choice.finish_reason.as_ref().and_then(Value::as_str).map(finish);
         if let Some(content) = choice.delta.or(choice.message) {
+            let reasoning = [&content.reasoning_content, &content.reasoning];
+            chunk.is_reasoning = reasoning.into_iter().flatten().any(is_text);
             chunk.text = content.content.map(text).unwrap_or_default();
             chunk.calls = fragments(content.tool_calls.unwrap_or_default(), content.function_call);
         }
@@ -145,6 +153,10 @@ fn error_text(error: &Value) -> String {
     let message = error.get("message").and_then(Value::as_str).or(error.as_str());
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     message.unwrap_or("unknown error").chars().take(MODEL_ERROR_CHARS_MAX).map(plain).collect()
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
 }
 
 fn text(text: Text) -> String {

@@ -66,7 +66,7 @@ fn events_of_many_servers_are_read() {
         (r#"{"choices":[],"usage":null}"#, text("")),
         (r#"{"choices":[],"usage":[1]}"#, text("")),
         (
-            r#"{"choices":[{"delta":{"reasoning_content":"hmm","reasoning":1}}],"error":null}"#,
+            r#"{"choices":[{"delta":{"reasoning_content":["hmm"],"reasoning":1}}],"error":null}"#,
             text(""),
         ),
         (r#"{"choices":[{"message":{"content":"All"},"index":0}]}"#, text("All")),
@@ -357,5 +357,20 @@ proptest! {
             prop_assert!((1..=TOOL_USE_ID_BYTES_MAX).contains(&call.id.len()));
             prop_assert!((1..=TOOL_NAME_CHARS_MAX).contains(&call.name.chars().count()));
         }
+    }
+}
+
+#[test]
+fn that_a_model_reasons_is_told_and_not_what() {
+    let rows = [
+        (r#"{"choices":[{"delta":{"content":"","reasoning_content":"Hm"}}]}"#, true),
+        (r#"{"choices":[{"delta":{"content":null,"reasoning":"Hm"}}]}"#, true),
+        (r#"{"choices":[{"delta":{"content":null,"reasoning":""}}]}"#, false),
+        (r#"{"choices":[{"delta":{"reasoning_content":null}}]}"#, false),
+        (r#"{"choices":[{"delta":{"reasoning":{"effort":"low"}}}]}"#, false),
+    ];
+    for (data, is_reasoning) in rows {
+        let expected = Chunk { is_reasoning, ..Chunk::default() };
+        assert_eq!(read_event(data), ChatEvent::Chunk(expected), "{data}");
     }
 }

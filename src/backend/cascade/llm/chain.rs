@@ -101,7 +101,6 @@ impl Request {
             attempt = attempt.avoiding(provider);
         }
         let stage = Arc::clone(&self.stage);
-        // Each provider reports as its place.
         let (to, mut from) = reports();
         let mut asked: Vec<Option<Asking>> = stage.providers().iter().map(|_| None).collect();
         let mut last = None;
@@ -131,16 +130,14 @@ impl Request {
                 }
                 else => return Ended::Unread,
             };
-            let provider = place(&report);
-            let (ModelReport::Text { .. } | ModelReport::Done { result: Ok(_), .. }) = &report
-            else {
-                if let ModelReport::Done { result: Err(error), .. } = report {
-                    let kind = error.kind;
-                    last = Some(error);
-                    attempt.handle_failed(provider, kind);
-                }
+            // Each reports as its place.
+            let provider = report.work().0 as usize;
+            if let ModelReport::Done { result: Err(error), .. } = report {
+                let kind = error.kind;
+                last = Some(error);
+                attempt.handle_failed(provider, kind);
                 continue;
-            };
+            }
             if attempt.winner() != Some(provider)
                 && attempt.handle_first(provider) == First::TooLate
             {
@@ -148,7 +145,7 @@ impl Request {
             }
             match report {
                 ModelReport::Done { result: Ok(calls), .. } => return Ended::Complete(calls),
-                ModelReport::Done { .. } => {}
+                ModelReport::Done { .. } | ModelReport::Working { .. } => {}
                 ModelReport::Text { text, .. } => {
                     if self.write(&text).await.is_err() {
                         return Ended::Unread;
@@ -205,11 +202,6 @@ impl Request {
         tracing::warn!(%error, "all providers of a stage failed");
         Ended::Exhausted(error)
     }
-}
-
-fn place(report: &ModelReport) -> usize {
-    let (ModelReport::Text { generation, .. } | ModelReport::Done { generation, .. }) = report;
-    generation.0 as usize
 }
 
 #[cfg(test)]

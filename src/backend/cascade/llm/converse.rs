@@ -206,12 +206,16 @@ impl Answer {
                 };
                 let named = |text: String| Some(text).filter(|text| !text.is_empty());
                 let (id, name) = (named(call.tool_use_id), named(call.name));
-                self.take_call(start.content_block_index, id, name, String::new())
+                self.take_call(start.content_block_index, id, name, String::new()).await
             }
             Event::ContentBlockDelta(delta) => match delta.delta {
                 Some(ContentBlockDelta::Text(text)) => self.take_text(text).await,
                 Some(ContentBlockDelta::ToolUse(piece)) => {
-                    self.take_call(delta.content_block_index, None, None, piece.input)
+                    self.take_call(delta.content_block_index, None, None, piece.input).await
+                }
+                Some(ContentBlockDelta::ReasoningContent(_)) => {
+                    self.works().await;
+                    Ok(Taken::Nothing)
                 }
                 _ => Ok(Taken::Nothing),
             },
@@ -221,7 +225,7 @@ impl Answer {
         }
     }
 
-    fn take_call(
+    async fn take_call(
         &mut self,
         block: i32,
         id: Option<String>,
@@ -230,6 +234,7 @@ impl Answer {
     ) -> Result<Taken, StageError> {
         let index = u64::try_from(block).ok();
         self.calls.push(&CallFragment { index, id, name, arguments });
+        self.works().await;
         Ok(Taken::Something)
     }
 

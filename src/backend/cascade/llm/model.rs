@@ -235,6 +235,9 @@ impl Answer {
                 if let Some(tokens) = chunk.usage {
                     self.exchange.told(tokens);
                 }
+                if chunk.is_reasoning || !chunk.calls.is_empty() {
+                    self.works().await;
+                }
                 if chunk.text.is_empty() {
                     let taken =
                         if chunk.calls.is_empty() { Taken::Nothing } else { Taken::Something };

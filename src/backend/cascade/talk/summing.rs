@@ -51,15 +51,12 @@ impl Talk {
     /// Takes what the model says of a summary; answers what it says of anything else.
     pub(super) fn take_summary(&mut self, report: ModelReport) -> Option<ModelReport> {
         let Brain::Model(brain) = &mut self.brain else { return Some(report) };
-        let work = match &report {
-            ModelReport::Text { generation, .. } | ModelReport::Done { generation, .. } => {
-                *generation
-            }
-        };
+        let work = report.work();
         let Some(summing) = brain.summing.as_mut().filter(|summing| summing.work == work) else {
             return Some(report);
         };
         match report {
+            ModelReport::Working { .. } => {}
             ModelReport::Text { text, .. } => {
                 let room = CONTEXT_SUMMARY_CHARS_MAX.saturating_sub(summing.text.chars().count());
                 summing.text.extend(text.chars().take(room));

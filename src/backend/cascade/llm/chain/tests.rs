@@ -41,6 +41,7 @@ async fn asked(stage: &Arc<Stage<LlmStage>>) -> (String, Result<Calls, StageErro
     let mut seen = String::new();
     loop {
         match within(from.recv()).await.expect("the request ends with a report") {
+            ModelReport::Working { .. } => panic!("it is not told who works"),
             ModelReport::Text { generation, text } => {
                 assert_eq!(generation, WORK);
                 seen += &text;
@@ -130,6 +131,30 @@ async fn one_that_says_nothing_is_overtaken_and_hung_up_on() {
     // It returns when it sees the connection close.
     for server in servers {
         within(server).await.expect("it was served");
+    }
+}
+
+#[tokio::test]
+async fn one_that_calls_or_reasons_has_answered() {
+    let budget = Duration::from_millis(1_500);
+    let usage = ProviderSettings { budget, ..ProviderSettings::default() };
+    let delta =
+        |delta: &str| Does::Chunk(format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n"));
+    let call = |name: &str, arguments: &str| {
+        let call = serde_json::json!({ "name": name, "arguments": arguments });
+        delta(&format!(r#"{{"tool_calls":[{{"index":0,"function":{call}}}]}}"#))
+    };
+    let late = Does::Dawdle(budget + Duration::from_millis(500));
+    let calls =
+        stream(vec![call("look_up", "{\"order"), late.clone(), call("", "\": 17}"), done()]);
+    let reasons =
+        stream(vec![delta(r#"{"reasoning_content":"Hm"}"#), late, event("Seventeen."), done()]);
+    for (acts, text, count) in [(calls, "", 1), (reasons, "Seventeen.", 0)] {
+        let other = stream(vec![event("Who is there?"), done()]);
+        let (stage, servers) = stage(vec![acts, other], usage).await;
+        let (seen, result) = asked(&stage).await;
+        assert_eq!((seen.as_str(), result.expect("it answers").len()), (text, count));
+        servers.into_iter().for_each(|server| server.abort());
     }
 }
 

@@ -166,6 +166,7 @@ async fn asked_with(model: Model, context: &Context) -> (String, Result<Calls, S
     let mut seen = String::new();
     loop {
         match within(reported.recv()).await.expect("the request ends with a report") {
+            ModelReport::Working { .. } => {}
             ModelReport::Text { text, .. } => seen += &text,
             ModelReport::Done { result, .. } => return (seen, result),
         }
