@@ -45,9 +45,10 @@ impl LlmStage {
         })
     }
 
-    /// Has the model write what follows in `context`, for which `bill` pays. Calls of tools without an id get one that no call of
-    /// the context has. Reports end with exactly one [`ModelReport::Done`], unless the request is dropped. A
-    /// model that is told the results of its tools may have nothing to say; else `silence` decides.
+    /// Has the model write what follows in `context`, for which `bill` pays. Calls of tools without an id get
+    /// one that no call of the context has. Reports end with exactly one [`ModelReport::Done`], unless the
+    /// request is dropped. A model that was not asked by the user may have nothing to say; where it was,
+    /// `silence` decides.
     pub(super) fn ask(
         &self,
         work: Generation,
@@ -61,8 +62,10 @@ impl LlmStage {
         let prompt = context.prompt();
         let exchange = bill.asks(prompt.chars() + chars);
         let calls = ToolCalls::new(context.calls_so_far());
-        let may_be_silent = matches!(prompt.messages.last(), Some(Turn::Results(_)));
-        let silence = if may_be_silent { Silence::Counts } else { silence };
+        // Results of tools, or what the agent said itself.
+        let is_asked =
+            !matches!(prompt.messages.last(), Some(Turn::Results(_) | Turn::Assistant { .. }));
+        let silence = if is_asked { silence } else { Silence::Counts };
         let answer = Answer {
             generation: work,
             reports,

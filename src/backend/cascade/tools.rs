@@ -135,9 +135,9 @@ impl Hands {
         self.desk.poll_timeout()
     }
 
-    /// Calls without a result.
-    pub(super) const fn pending(&self) -> usize {
-        self.desk.pending()
+    /// Whether any of these calls has no result.
+    pub(super) fn are_pending(&self, ids: &[String]) -> bool {
+        ids.iter().any(|id| self.desk.is_pending(id))
     }
 }
 

@@ -6,6 +6,8 @@
 //!       '--calls for ever--> no tool works any more, then the reply ends
 //! ```
 
+use std::mem;
+
 use super::Talk;
 use super::brain::Brain;
 use super::reply::{Reply, Source};
@@ -20,13 +22,13 @@ const ENOUGH: &str =
     r#"{"error":"too many tools were called for one answer: call none, answer the user now"}"#;
 
 /// What becomes of results that nobody waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Late {
     /// None is awaited.
     #[default]
     None,
-    /// A reply was closed before they came: the model is to speak of them.
-    Awaited,
+    /// A reply was closed before the results of these calls came: the model is to speak of them.
+    Awaited(Vec<String>),
     /// They have come, and the call was asked for the floor.
     Announced,
 }
@@ -42,8 +44,7 @@ impl Talk {
         }
         reply.rounds += 1;
         let is_enough = reply.rounds > MODEL_TOOL_ROUNDS_MAX;
-        let calls = std::mem::take(calls);
-        reply.source = Source::Working { since: now };
+        let calls = mem::take(calls);
         let generation = reply.generation;
         // What was said before the calls stands before them.
         let unrecorded: Vec<String> =
@@ -52,6 +53,10 @@ impl Talk {
         self.record(generation, &unrecorded);
         let Brain::Model(brain) = &mut self.brain else { return };
         let calls: Vec<_> = calls.into_iter().map(told).collect();
+        let ids = calls.iter().map(|(call, _)| call.id.clone()).collect();
+        if let Some(reply) = &mut self.reply {
+            reply.source = Source::Working { since: now, calls: ids };
+        }
         let recorded = calls.iter().map(|(call, _)| call.clone()).collect();
         if brain.context.agent_calls(generation, recorded).is_err() {
             // Longer together than a conversation can hold: the model would not be told of them.
@@ -85,12 +90,10 @@ impl Talk {
     /// Does what the tools need; asks the model again once it has all results.
     pub(super) fn follow_tools(&mut self, now: SessionTime) {
         let Brain::Model(brain) = &mut self.brain else { return };
-        let mut has_answers = false;
         while let Some(act) = brain.hands.poll_act(now) {
             match act {
                 HandsAct::Answer { id, result } => {
                     brain.context.tool_result(&id, &result);
-                    has_answers = true;
                 }
                 HandsAct::AskClient { id: call_id, name, arguments } => {
                     let generation = self.newest;
@@ -106,31 +109,50 @@ impl Talk {
                 }
             }
         }
-        if brain.hands.pending() == 0 {
-            self.go_on(has_answers);
-        }
+        self.announce_late();
+        self.go_on();
         self.give_up_waiting(now);
         self.speak_on();
     }
 
-    /// All results are there.
-    fn go_on(&mut self, has_answers: bool) {
-        match &self.reply {
-            Some(reply) if matches!(reply.source, Source::Working { .. }) => self.ask_model(),
-            _ if has_answers && self.late == Late::Awaited => {
-                self.late = Late::Announced;
-                self.events.push_back(BackendEvent::WantsToSpeak);
-            }
-            _ => {}
+    /// The results that a reply was closed without may all be there.
+    fn announce_late(&mut self) {
+        let (Late::Awaited(late), Brain::Model(brain)) = (&self.late, &self.brain) else { return };
+        if brain.hands.are_pending(late) {
+            return;
+        }
+        let is_working = |reply: &Reply| matches!(reply.source, Source::Working { .. });
+        if self.reply.as_ref().is_some_and(is_working) {
+            // The model is told of them when this one goes on.
+            self.late = Late::None;
+        } else {
+            self.late = Late::Announced;
+            self.events.push_back(BackendEvent::WantsToSpeak);
+        }
+    }
+
+    /// The reply's own results may all be there.
+    fn go_on(&mut self) {
+        let (Some(reply), Brain::Model(brain)) = (&self.reply, &self.brain) else { return };
+        if let Source::Working { calls, .. } = &reply.source
+            && !brain.hands.are_pending(calls)
+        {
+            self.ask_model();
         }
     }
 
     /// The user has waited long enough for a reply of which nothing is heard.
     fn give_up_waiting(&mut self, now: SessionTime) {
         let (Some(reply), Brain::Model(brain)) = (&mut self.reply, &self.brain) else { return };
-        if reply.waits_since().is_some_and(|since| now.since(since) >= brain.patience) {
-            reply.source = Source::Complete;
-            self.late = Late::Awaited;
+        if reply.waits_since().is_some_and(|since| now.since(since) >= brain.patience)
+            && let Source::Working { calls, .. } = mem::replace(&mut reply.source, Source::Complete)
+        {
+            let late = match mem::take(&mut self.late) {
+                // Those of another reply are spoken of with these.
+                Late::Awaited(others) => [others, calls].concat(),
+                Late::None | Late::Announced => calls,
+            };
+            self.late = Late::Awaited(late);
         }
     }
 
@@ -148,7 +170,8 @@ impl Talk {
         if let Brain::Model(brain) = &mut self.brain {
             brain.hands.reply_begins();
         }
-        if std::mem::take(&mut self.late) == Late::Announced {
+        if self.late == Late::Announced {
+            self.late = Late::None;
             self.ask_model();
         } else if let Some(reply) = &mut self.reply {
             reply.source = Source::Complete;

@@ -52,8 +52,8 @@ pub(super) enum Source {
     Writing { _asking: Asking, text: Box<Phrases>, chars: usize },
     /// The model has written what it had to say and calls these, which have not been carried out.
     Calls(Calls),
-    /// Tools are at work; then the model writes on.
-    Working { since: SessionTime },
+    /// These of its calls are at work; then the model writes on.
+    Working { since: SessionTime, calls: Vec<String> },
     /// All of the text is there.
     Complete,
 }
@@ -166,7 +166,7 @@ impl Reply {
     /// Since when it has nothing to say until its tools are done.
     pub(super) fn waits_since(&self) -> Option<SessionTime> {
         match self.source {
-            Source::Working { since } if self.is_waiting() => Some(since),
+            Source::Working { since, .. } if self.is_waiting() => Some(since),
             _ => None,
         }
     }

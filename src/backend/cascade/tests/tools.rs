@@ -157,6 +157,29 @@ async fn a_reply_that_was_cut_while_its_tool_works_is_not_gone_on_with() {
     assert_eq!(tools, 1, "{messages:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_waits_for_its_own_tools_and_for_no_others() {
+    let call = |id, name| stream(vec![calls(&[(id, name, "{}")]), done()]);
+    let answers = stream(vec![event("That was quick."), done()]);
+    // Longer than a reply waits.
+    let time = 2 * TOOL_PATIENCE;
+    let mut slow = tool("slow", builtin(Builtin::Wait(time)));
+    let filler = "Please hold the line.".to_owned();
+    slow.filler = Some(Filler { text: filler, after: Duration::from_millis(1) });
+    let tools = vec![slow, tool("quick", builtin(Builtin::Echo))];
+    let (backend, _server) =
+        with_tools(vec![call("a", "slow"), call("b", "quick"), answers], tools).await;
+    let mut session = backend.open(context()).expect("there is room");
+    type_in(&session, 1, "look it up").await;
+    while !matches!(within(session.output.recv()).await, Some(BackendOutput::Audio(_))) {}
+    within(session.input.send(cancel(1))).await.expect("the session lives");
+    type_in(&session, 2, "something else").await;
+    let seen = texts_until_finished(&mut session, 2).await;
+    let of_second: Vec<_> =
+        seen.iter().filter(|(n, _)| *n == 2).map(|(_, it)| it.as_str()).collect();
+    assert_eq!(of_second, ["That was quick."]);
+}
+
 /// What the last tool of a request is said to have answered.
 fn last_result(request: &str) -> String {
     let mut messages = messages(request);
