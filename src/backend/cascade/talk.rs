@@ -124,15 +124,7 @@ impl Talk {
     fn handle_command(&mut self, now: SessionTime, command: BackendCommand) {
         let asked = match command {
             BackendCommand::Greet { generation } => {
-                let answer = match &mut self.brain {
-                    Brain::Dialogue { dialogue, .. } => dialogue.greet(),
-                    Brain::Model(brain) => {
-                        let text = brain.greeting.clone().unwrap_or_default();
-                        Answer { text, hang_up: false }
-                    }
-                };
-                self.begin(generation);
-                self.say(answer);
+                self.greet(generation);
                 Ok(())
             }
             BackendCommand::Speak { generation } => {

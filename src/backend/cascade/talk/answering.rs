@@ -11,6 +11,14 @@ use crate::call::event::{BackendEvent, Generation, TurnId};
 use crate::cascade::intent::{CommonAnswer, common_answer};
 use crate::time::SessionTime;
 
+/// What a model that is to speak first is told in the user's place.
+fn call_begins(language: &str) -> String {
+    format!(
+        "(The call begins, and the user has said nothing yet. Greet the user in one short sentence, in the \
+         language that your instructions ask for, or else in the language {language}.)"
+    )
+}
+
 impl Talk {
     pub(super) fn handle_asr(&mut self, now: SessionTime, report: AsrReport) {
         match report {
@@ -34,6 +42,29 @@ impl Talk {
                 self.answer_words(now);
             }
             AsrReport::Failed(error) => self.fail(error.message),
+        }
+    }
+
+    /// The agent speaks first: what is configured, or what the model writes.
+    pub(super) fn greet(&mut self, generation: Generation) {
+        self.begin(generation);
+        let greeting = match &mut self.brain {
+            Brain::Dialogue { dialogue, .. } => Some(dialogue.greet()),
+            Brain::Model(brain) => {
+                let text = brain.greeting.clone();
+                text.map(|text| Answer { text, hang_up: false })
+            }
+        };
+        if let Some(greeting) = greeting {
+            return self.say(greeting);
+        }
+        if let Brain::Model(brain) = &self.brain
+            && let Some(reply) = &mut self.reply
+        {
+            // Not the user's words: they are not kept.
+            let mut trial = brain.context.clone();
+            trial.user_said(&call_begins(&brain.language));
+            reply.source = brain.ask(reply.work, &trial);
         }
     }
 

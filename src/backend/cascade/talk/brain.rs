@@ -38,7 +38,10 @@ pub(in crate::backend) struct ModelBrain {
     pub(super) summing: Option<Summing>,
     /// So long a reply waits that has nothing but tools to wait for: less than the call waits for it.
     pub(super) patience: Duration,
+    /// The first words; `None`: the model's own.
     pub(super) greeting: Option<String>,
+    /// Of the call, as its agent is configured.
+    pub(super) language: String,
     reports: mpsc::Sender<ModelReport>,
     meter: Arc<Meter>,
     pub(super) hands: Hands,
@@ -101,6 +104,7 @@ impl Brain {
             summing: None,
             patience: TOOL_PATIENCE.min(call.reply_timeout / 2),
             greeting: call.greeting,
+            language: call.language,
             reports,
             meter: Arc::clone(meter),
             hands,

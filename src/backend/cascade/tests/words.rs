@@ -74,6 +74,24 @@ async fn what_was_said_before_an_interruption_is_answered_with_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_greets_in_its_own_words_where_none_are_given() {
+    let (cascade, mut requests) =
+        remembering(MemorySettings::default(), |_| says("Welcome to the shop.")).await;
+    let mut session = cascade.open(context()).expect("there is room");
+    let greet = BackendCommand::Greet { generation: Generation(1) };
+    within(session.input.send(BackendInput::Command(greet))).await.expect("the session lives");
+    let seen = texts_until_finished(&mut session, 1).await;
+    assert_eq!(seen, [(1, "Welcome to the shop.".to_owned())]);
+    let request = within(requests.recv()).await.expect("the model was asked");
+    assert!(request.contains("Greet the user") && request.contains("language en."), "{request}");
+    type_in(&session, 2, "hello").await;
+    texts_until_finished(&mut session, 2).await;
+    let request = within(requests.recv()).await.expect("the model was asked");
+    assert!(request.contains("Welcome to the shop."), "it knows that it has greeted: {request}");
+    assert!(!request.contains("Greet the user"), "nobody said that: {request}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_said_before_something_typed_is_told_before_it() {
     let (cascade, server) = with_model(one_answer()).await;
     let mut talk = talk(&cascade);
