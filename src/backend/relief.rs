@@ -1,8 +1,8 @@
 //! Several backends, of which the next takes a call over when the one before is lost.
 //!
-//! A backend is lost when it says so, hangs up, has no room, is not ready in time or stops reading. What its
-//! follower is told and asked is decided in [`watch`]; this is the channels. The last one's failure is the
-//! call's.
+//! A backend is lost when it says so, hangs up, has no room, is not ready in time, stops reading or fails
+//! reply after reply. What its follower is told and asked is decided in [`watch`]; this is the channels. The
+//! last one's failure is the call's.
 
 mod asked;
 mod history;

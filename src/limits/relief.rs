@@ -20,3 +20,6 @@ pub const RELIEF_STUCK_MAX: Duration = Duration::from_secs(3);
 pub const RELIEF_WAITING_MAX: usize = 2 * UTTERANCE_FRAMES_MAX + BACKEND_INPUT_MAX;
 /// Messages of such a backend on their way to the call. At the limit it is not read.
 pub const RELIEF_OUTPUTS_MAX: usize = 8;
+/// Replies of such a backend that may fail, one after the other, without one between that was heard. With
+/// the last of them the next one takes over.
+pub const RELIEF_REPLIES_FAILED_MAX: u32 = 2;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::history::History;
 use crate::agent::{BackendInput, PcmFrame};
 use crate::call::event::{BackendCommand, Generation, TurnId};
 use crate::limits::UTTERANCE_FRAMES_MAX;
@@ -36,6 +37,38 @@ pub(super) struct UserTurn {
     pub(super) turn: TurnId,
     /// At most [`UTTERANCE_FRAMES_MAX`]: no recogniser hears more of it.
     pub(super) frames: VecDeque<PcmFrame>,
+}
+
+impl Ask {
+    /// What asks for it, as `generation`. Of a turn of which nothing is understood it is the end.
+    pub(super) fn command(
+        &self,
+        generation: Generation,
+        last_turn: TurnId,
+        history: &History,
+    ) -> BackendCommand {
+        let text = |turn, text: &str| {
+            let text = text.to_owned();
+            BackendCommand::UserText { turn, generation, text }
+        };
+        match self {
+            Self::Greeting => BackendCommand::Greet { generation },
+            Self::Announcement => BackendCommand::Speak { generation },
+            Self::Prompt(text) => BackendCommand::Say { generation, text: text.clone() },
+            Self::GoOn { after_call: true } => text(last_turn, GO_ON_AFTER_CALL),
+            Self::GoOn { after_call: false } => text(last_turn, GO_ON),
+            Self::Text { turn, text: typed } => text(*turn, typed),
+            Self::Turn(UserTurn { turn, .. }) => match history.of_turn(*turn) {
+                Some(understood) => text(*turn, understood),
+                None => BackendCommand::UserTurnEnded { turn: *turn, generation },
+            },
+        }
+    }
+
+    /// Whether it can be asked again after something of the reply sounded: no audio is kept of its turn.
+    pub(super) fn is_known(&self, history: &History) -> bool {
+        !matches!(self, Self::Turn(spoken) if history.of_turn(spoken.turn).is_none())
+    }
 }
 
 impl UserTurn {

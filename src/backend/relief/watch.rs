@@ -8,19 +8,20 @@
 //! The one that takes over is opened with what was said so far. What was asked and shows nothing yet is asked
 //! again in its own name. A reply of which something was given ends there, since neither its voice nor its
 //! rate may change within it, and the next backend goes on in another once the call gives it the floor. A
-//! turn that the user is speaking is told from its beginning.
+//! turn that the user is speaking is told from its beginning. A backend whose replies fail is as lost as one
+//! that is gone.
 
 use std::collections::VecDeque;
 use std::mem;
 
-use super::asked::{Ahead, Ask, Asked, GO_ON, GO_ON_AFTER_CALL, Made, UserTurn};
+use super::asked::{Ahead, Ask, Asked, Made, UserTurn};
 use super::history::History;
 use crate::agent::{BackendInput, PcmFrame};
 use crate::backend::{Abilities, BackendOutput, Said};
 use crate::call::event::{BackendCommand, BackendEvent, Generation, TurnId};
 use crate::limits::{
-    FRAME_MS, PRE_ROLL_MS, RELIEF_OUTPUTS_MAX, RELIEF_READY_MAX, RELIEF_STUCK_MAX,
-    RELIEF_WAITING_MAX, TOOL_USES_PENDING_MAX,
+    FRAME_MS, PRE_ROLL_MS, RELIEF_OUTPUTS_MAX, RELIEF_READY_MAX, RELIEF_REPLIES_FAILED_MAX,
+    RELIEF_STUCK_MAX, RELIEF_WAITING_MAX, TOOL_USES_PENDING_MAX,
 };
 use crate::time::SessionTime;
 
@@ -52,6 +53,10 @@ pub(super) struct Watch {
     recalls: bool,
     /// The call was told once that its backend is ready.
     was_ready: bool,
+    /// Replies that failed since one was heard.
+    replies_failed: u32,
+    /// Nobody is left to take over.
+    is_last: bool,
     ready_by: Option<SessionTime>,
     stuck_by: Option<SessionTime>,
     state: State,
@@ -87,6 +92,8 @@ impl Watch {
             ends_turns,
             recalls: false,
             was_ready: false,
+            replies_failed: 0,
+            is_last: false,
             ready_by: None,
             stuck_by: None,
             state: State::Watching,
@@ -172,7 +179,10 @@ impl Watch {
                 self.asked = Some(Asked { generation, ask: Ask::Turn(spoken), made });
             }
             BackendCommand::Cancel { generation, heard } => {
-                self.asked.take_if(|asked| asked.generation == *generation);
+                let asked = self.asked.take_if(|asked| asked.generation == *generation);
+                if asked.is_some() && !heard.duration.is_zero() {
+                    self.replies_failed = 0;
+                }
                 self.owed.take_if(|(instead_of, _)| instead_of == generation);
                 self.history.was_heard(*generation, &heard.text);
             }
@@ -242,9 +252,21 @@ impl Watch {
                     self.calls.push(call_id.clone());
                 }
             }
-            BackendEvent::ReplyFinished { generation }
-            | BackendEvent::ReplyFailed { generation, .. } => {
-                self.asked.take_if(|asked| asked.generation == *generation);
+            BackendEvent::ReplyFinished { generation } => {
+                let asked = self.asked.take_if(|asked| asked.generation == *generation);
+                if asked.is_some_and(|asked| asked.made.sound) {
+                    self.replies_failed = 0;
+                }
+            }
+            BackendEvent::ReplyFailed { generation, message } => {
+                let is_it = |asked: &Asked| asked.generation == *generation;
+                if self.asked.as_ref().is_some_and(is_it) {
+                    self.replies_failed += 1;
+                    if self.replies_failed >= RELIEF_REPLIES_FAILED_MAX && !self.is_last {
+                        return self.lose(message.clone());
+                    }
+                    self.asked = None;
+                }
             }
             BackendEvent::UserTranscript { .. }
             | BackendEvent::WantsToSpeak
@@ -309,6 +331,7 @@ impl Watch {
         let is_awaited = is_last && !self.was_ready;
         self.ready_by = (!is_awaited).then(|| now + RELIEF_READY_MAX);
         self.recalls = abilities.recalls;
+        (self.is_last, self.replies_failed) = (is_last, 0);
         let ended_turns = mem::replace(&mut self.ends_turns, abilities.ends_turns);
         if ended_turns && !self.ends_turns {
             self.tell(BackendEvent::TurnsAreYours);
@@ -354,11 +377,16 @@ impl Watch {
         let is_over = |asked: &mut Asked| asked.made.shows() || asked.ask == Ask::Announcement;
         let Some(Asked { generation, ask, made }) = self.asked.take_if(is_over) else { return };
         self.tell(BackendEvent::ReplyFinished { generation });
-        if made.sound || made.call {
+        // What sounds of a reply that failed is an apology, with which nobody can go on.
+        let is_apology =
+            self.replies_failed >= RELIEF_REPLIES_FAILED_MAX && ask.is_known(&self.history);
+        if made.call || (made.sound && !is_apology) {
             self.owe(generation, Ask::GoOn { after_call: made.call });
         } else if ask != Ask::Announcement {
-            // Its text will never sound.
-            self.history.was_heard(generation, "");
+            if !made.sound {
+                // Its text will never sound.
+                self.history.was_heard(generation, "");
+            }
             self.owe(generation, ask);
         }
     }
@@ -372,30 +400,10 @@ impl Watch {
     /// Asks the backend for the open reply in the call's place.
     fn ask(&mut self) {
         let Some(Asked { generation, ask, .. }) = &self.asked else { return };
-        let generation = *generation;
-        let turn = self.last_turn;
-        let command = match ask {
-            Ask::Greeting => BackendCommand::Greet { generation },
-            Ask::Announcement => BackendCommand::Speak { generation },
-            Ask::Prompt(text) => BackendCommand::Say { generation, text: text.clone() },
-            Ask::GoOn { after_call } => {
-                let text = if *after_call { GO_ON_AFTER_CALL } else { GO_ON }.to_owned();
-                BackendCommand::UserText { turn, generation, text }
-            }
-            Ask::Text { turn, text } => {
-                BackendCommand::UserText { turn: *turn, generation, text: text.clone() }
-            }
-            Ask::Turn(spoken) => match self.history.of_turn(spoken.turn) {
-                Some(text) => {
-                    let text = text.to_owned();
-                    BackendCommand::UserText { turn: spoken.turn, generation, text }
-                }
-                None => {
-                    spoken.tell(&mut self.to_backend);
-                    BackendCommand::UserTurnEnded { turn: spoken.turn, generation }
-                }
-            },
-        };
+        let command = ask.command(*generation, self.last_turn, &self.history);
+        if let (Ask::Turn(spoken), BackendCommand::UserTurnEnded { .. }) = (ask, &command) {
+            spoken.tell(&mut self.to_backend);
+        }
         if let BackendCommand::UserText { turn, .. } = &command {
             self.told = Some(*turn);
         }

@@ -1,3 +1,4 @@
+use super::super::asked::{GO_ON, GO_ON_AFTER_CALL};
 use super::*;
 use crate::backend::ReplyAudio;
 use crate::call::event::Heard;
@@ -53,7 +54,11 @@ fn text(watch: &mut Watch, text: &str) {
 }
 
 fn sound(watch: &mut Watch) {
-    let audio = ReplyAudio { generation: REPLY, sample_rate_hz: 24_000, pcm: vec![1; 480] };
+    sounds(watch, REPLY);
+}
+
+fn sounds(watch: &mut Watch, generation: Generation) {
+    let audio = ReplyAudio { generation, sample_rate_hz: 24_000, pcm: vec![1; 480] };
     watch.handle_output(BackendOutput::Audio(audio));
 }
 
@@ -359,4 +364,81 @@ fn the_last_ones_failure_is_the_calls_and_a_farewell_is_none() {
     assert_eq!(watch.loss(), None, "however often it is found to be gone");
     assert_eq!(events(&mut watch).len(), 1, "it is told, and nothing more");
     assert!(watch.is_over());
+}
+
+/// Reply `n` to what is typed fails; before that there may be an apology.
+fn fails(watch: &mut Watch, n: u32, has_sound: bool) {
+    let (turn, generation) = (TurnId(n), Generation(n));
+    command(watch, BackendCommand::UserText { turn, generation, text: format!("question {n}") });
+    started(watch, generation);
+    if has_sound {
+        let text = "Sorry.".to_owned();
+        event(watch, BackendEvent::ReplyText { generation, text });
+        sounds(watch, generation);
+    }
+    event(watch, BackendEvent::ReplyFailed { generation, message: "no model answers".to_owned() });
+}
+
+#[test]
+fn who_fails_reply_after_reply_is_lost_and_the_last_is_asked_again() {
+    let mut watch = watch();
+    fails(&mut watch, 1, false);
+    assert_eq!(watch.loss(), None, "once may be chance");
+    inputs(&mut watch);
+    fails(&mut watch, 2, false);
+    assert_eq!(watch.loss(), Some("no model answers"));
+    watch.handle_relief(SessionTime::ZERO, FULL, false);
+    let (turn, generation, text) = (TurnId(2), Generation(2), "question 2".to_owned());
+    let again = asked(BackendCommand::UserText { turn, generation, text });
+    assert_eq!(inputs(&mut watch), [again]);
+    fails(&mut watch, 3, false);
+    assert_eq!(watch.loss(), None, "the next one's failures are its own");
+}
+
+#[test]
+fn what_was_only_apologised_for_is_asked_again_in_another_name() {
+    let mut watch = watch();
+    fails(&mut watch, 1, true);
+    fails(&mut watch, 2, true);
+    events(&mut watch);
+    assert_eq!(watch.loss(), Some("no model answers"));
+    watch.handle_relief(SessionTime::ZERO, FULL, false);
+    inputs(&mut watch);
+    let generation = Generation(3);
+    command(&mut watch, BackendCommand::Speak { generation });
+    let (turn, text) = (TurnId(2), "question 2".to_owned());
+    let again = asked(BackendCommand::UserText { turn, generation, text });
+    assert_eq!(inputs(&mut watch), [again]);
+}
+
+#[test]
+fn failures_with_a_reply_between_that_was_heard_do_not_count() {
+    let heard = Heard { duration: std::time::Duration::from_secs(1), ..Heard::default() };
+    let generation = Generation(2);
+    let endings: [fn(&mut Watch, Generation, Heard); 2] = [
+        |watch, generation, _| event(watch, BackendEvent::ReplyFinished { generation }),
+        |watch, generation, heard| command(watch, BackendCommand::Cancel { generation, heard }),
+    ];
+    for ends in endings {
+        let mut watch = watch();
+        fails(&mut watch, 1, true);
+        let (turn, text) = (TurnId(2), "hello".to_owned());
+        command(&mut watch, BackendCommand::UserText { turn, generation, text });
+        sounds(&mut watch, generation);
+        ends(&mut watch, generation, heard.clone());
+        fails(&mut watch, 3, true);
+        assert_eq!(watch.loss(), None);
+        fails(&mut watch, 4, true);
+        assert!(watch.loss().is_some());
+    }
+}
+
+#[test]
+fn the_last_one_may_fail_as_often_as_it_likes() {
+    let mut watch = Watch::new(false);
+    watch.handle_relief(SessionTime::ZERO, FULL, true);
+    for n in 1..5 {
+        fails(&mut watch, n, false);
+        assert_eq!(watch.loss(), None);
+    }
 }
