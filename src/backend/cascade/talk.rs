@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use self::ahead::Ahead;
 pub(super) use self::brain::{Brain, BrainParts};
 use self::calls::Late;
-use self::reply::{Ending, Made, Reply, Source};
+use self::reply::{Ending, Made, Reply};
 pub(super) use self::speaking::Voicing;
 use self::usage::Accounts;
 use self::words::Words;

@@ -11,11 +11,12 @@ use super::asr::{Ask, Asr, AsrReport};
 use super::llm::LlmSettings;
 use super::meter::Bill;
 use super::tts::Voice;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::error::StageError;
-use super::llm::model::tests::{Act, answer, event, serve, serve_all, serve_by, stream};
+use super::llm::model::tests::{Act, answer, event, serve_all, serve_by, stream};
 use super::tts::flite::Flite;
 use super::*;
 use crate::agent::{BackendInput, PcmFrame};

@@ -144,7 +144,7 @@ async fn one_that_calls_or_reasons_has_answered() {
         let call = serde_json::json!({ "name": name, "arguments": arguments });
         delta(&format!(r#"{{"tool_calls":[{{"index":0,"function":{call}}}]}}"#))
     };
-    let late = Does::Dawdle(budget + Duration::from_millis(500));
+    let late = Does::Wait(budget + Duration::from_millis(500));
     let calls =
         stream(vec![call("look_up", "{\"order"), late.clone(), call("", "\": 17}"), done()]);
     let reasons =

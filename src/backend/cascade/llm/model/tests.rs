@@ -72,22 +72,6 @@ async fn read_request(socket: &mut TcpStream) -> String {
     }
 }
 
-/// A server that answers one request after the other, its address, and what it was asked.
-pub(in crate::backend::cascade) async fn serve_all(
-    answers: Vec<Vec<Act>>,
-) -> (String, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
-    let server = tokio::spawn(async move {
-        let mut requests = Vec::new();
-        for acts in answers {
-            requests.push(serve(&listener, acts).await);
-        }
-        requests
-    });
-    (url, server)
-}
-
 /// Serves one request and returns its text once the client has hung up or everything was sent.
 pub(in crate::backend::cascade) async fn serve(listener: &TcpListener, acts: Vec<Act>) -> String {
     serve_by(listener, |_| acts).await
