@@ -13,7 +13,8 @@ pub struct Prices {
     pub minute: f64,
     /// For a thousand tokens that a model reads.
     pub text_in: f64,
-    /// For a thousand tokens of these that the provider had kept from an earlier request; `None`: as any other.
+    /// For a thousand tokens of these that the provider had kept from an earlier request; `None`: as any
+    /// other.
     pub text_cached: Option<f64>,
     /// For a thousand tokens that a model writes.
     pub text_out: f64,

@@ -11,7 +11,8 @@ use crate::backend::cascade::tts::TtsReport;
 use crate::call::event::{BackendCommand, BackendEvent, TurnId, Usage};
 use crate::time::SessionTime;
 
-/// What several workers use at about the same time is told together; what is cancelled needs a moment to stop.
+/// What several workers use at about the same time is told together, and what is cancelled needs a moment to
+/// stop.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What was used, and for which turn.

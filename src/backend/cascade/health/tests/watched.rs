@@ -37,7 +37,9 @@ fn cascade(urls: [String; 2]) -> Cascade {
         BrainSettings::Llm(models.collect()),
         TtsSettings::Flite(Voice::Slt),
     );
-    Cascade::new("cascade", settings, Arc::default()).expect("flite is installed")
+    let cascade = Cascade::new("cascade", settings, Arc::default()).expect("flite is installed");
+    cascade.begin();
+    cascade
 }
 
 fn up(cascade: &Cascade) -> Vec<bool> {
@@ -112,10 +114,4 @@ async fn who_stands_alone_or_is_not_to_be_checked_is_left_alone() {
     let unchecked = models([url(), url()], None);
     let _watching = watch(&unchecked);
     assert_eq!(Arc::strong_count(&unchecked), 1, "nobody asks");
-}
-
-#[test]
-fn outside_a_runtime_nobody_is_asked() {
-    let url = || "http://127.0.0.1:1/v1".to_owned();
-    assert!(watch(&models([url(), url()], OFTEN)).is_none());
 }
