@@ -285,11 +285,9 @@ pub(super) fn decode<'n>(
     }
     profile.backend = backends::backend(&mut fields, folder, environment);
     (profile.tools, profile.tool_servers) = tools::tools(&mut fields, environment);
-    if matches!(profile.backend, BackendConfig::Local(_)) && !is_english(&profile.language) {
-        let problem = format!(
-            "the local backend hears and speaks English only, received `{}`; expected en or en-...",
-            profile.language
-        );
+    if let Some(who) = english_only(&profile.backend).filter(|_| !is_english(&profile.language)) {
+        let language = &profile.language;
+        let problem = format!("{who} English only, received `{language}`; expected en or en-...");
         fields.refuse("language", problem);
     }
     let is_nova = matches!(profile.backend, BackendConfig::NovaSonic(_));
@@ -305,6 +303,15 @@ pub(super) fn decode<'n>(
         fields.refuse("turn", NOVA_ENDS_TURNS);
     }
     (profile, fields.list("fallback", FALLBACKS_MAX))
+}
+
+/// What of a backend knows no other language.
+fn english_only(backend: &BackendConfig) -> Option<&'static str> {
+    match backend {
+        BackendConfig::Local(_) => Some("the local backend hears and speaks"),
+        BackendConfig::Cascade(stages) => stages.english_only(),
+        BackendConfig::Scripted(_) | BackendConfig::Echo(_) | BackendConfig::NovaSonic(_) => None,
+    }
 }
 
 /// Who decides whose turn it is: Nova does, and the others are told.

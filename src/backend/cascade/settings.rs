@@ -43,6 +43,22 @@ impl CascadeSettings {
     }
 }
 
+impl CascadeSettings {
+    /// A stage that knows no other language than English, and what it does in it.
+    pub fn english_only(&self) -> Option<&'static str> {
+        let hears = self.asr.iter().any(|it| matches!(it.settings, AsrSettings::PocketSphinx(_)));
+        let answers = matches!(self.brain, BrainSettings::Dialogue { .. });
+        let speaks = self.tts.iter().any(|it| matches!(it.settings, TtsSettings::Flite(_)));
+        [
+            (hears, "the stage `pocketsphinx` hears"),
+            (answers, "the small dialogue, which answers where there is no `llm`, speaks"),
+            (speaks, "the stage `flite` speaks"),
+        ]
+        .into_iter()
+        .find_map(|(is_so, who)| is_so.then_some(who))
+    }
+}
+
 /// Who hears, answers and speaks, in a line.
 impl fmt::Display for CascadeSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

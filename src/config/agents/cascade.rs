@@ -39,12 +39,29 @@ pub(super) fn decode(
         true => BrainSettings::Dialogue { time_zone },
         false => BrainSettings::Llm(models),
     };
+    refuse_idle(&mut fields);
     let tts = tts::decode(&mut fields, folder, environment);
     let pace = fields.f32_in("pace", PACE_RANGE, 1.0);
     let memory = context::memory(&mut fields);
     let prepared = phrases(&mut fields, "prepared", PREPARED_TEXTS_MAX, PREPARED_CHARS_MAX);
     let answers = answers(&mut fields);
     Some(CascadeSettings { asr, brain, tts, pace, memory, prepared, answers })
+}
+
+/// Keys that would be of no effect beside the others.
+fn refuse_idle(fields: &mut Fields<'_, '_>) {
+    let has_model = fields.place("llm").is_some();
+    let idle: &[&str] = if has_model { &["time_zone"] } else { &["answers", "context"] };
+    let problem = if has_model {
+        "is for the small dialogue, but a language model answers; leave one of them out"
+    } else {
+        "is for a language model, but none answers; name one under llm, or leave it out"
+    };
+    for key in idle {
+        if fields.place(key).is_some() {
+            fields.refuse(key, problem);
+        }
+    }
 }
 
 /// Questions that always have the same answer.

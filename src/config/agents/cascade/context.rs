@@ -50,7 +50,8 @@ mod tests {
     use crate::config::{Config, Environment};
 
     fn decoded(context: &str) -> Result<MemorySettings, String> {
-        let text = format!("agents: {{a: {{backend: cascade, cascade: {{context: {context}}}}}}}");
+        let stages = format!("{{llm: {{url: http://llm, model: m}}, context: {context}}}");
+        let text = format!("agents: {{a: {{backend: cascade, cascade: {stages}}}}}");
         let config = Config::parse(&text, None, &Environment::of(&[]));
         let config = config.map_err(|errors| errors[0].to_string())?;
         match &config.agents["a"].backend {

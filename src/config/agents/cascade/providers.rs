@@ -52,7 +52,8 @@ pub(super) fn providers<K: Copy + PartialEq, S>(
         if let Some(mut fields) = place.fields(errors, &known) {
             let kind = kind(&mut fields, kinds, standard);
             let settings = decode(kind, &mut fields);
-            let (usage, prices) = (usage(&mut fields), prices(&mut fields, priced));
+            let (usage, prices) =
+                (usage(&mut fields, places.len() == 1), prices(&mut fields, priced));
             found.push(Ranked { settings, usage, prices });
         }
     }
@@ -98,7 +99,8 @@ fn kind<K: Copy + PartialEq>(
     chosen
 }
 
-fn usage(fields: &mut Fields<'_, '_>) -> ProviderSettings {
+/// `is_alone`: nobody can stand in for it.
+fn usage(fields: &mut Fields<'_, '_>, is_alone: bool) -> ProviderSettings {
     let standard = ProviderSettings::default();
     let budget = fields.duration_ms("budget_ms", PATIENCE_MS, standard.budget);
     let hedge = match fields.place("hedge_ms") {
@@ -108,6 +110,24 @@ fn usage(fields: &mut Fields<'_, '_>) -> ProviderSettings {
             at_least: HEDGE_AT_LEAST,
         },
     };
+    for key in ["budget_ms", "hedge_ms"] {
+        if is_alone && fields.place(key).is_some() {
+            fields.refuse(
+                key,
+                "the stage has no other provider to go to; list another, or leave it out",
+            );
+        }
+    }
+    if let Hedge::P95 { until_known, .. } = hedge
+        && until_known >= budget
+        && !is_alone
+    {
+        let (received, budget) = (until_known.as_millis(), budget.as_millis());
+        fields.refuse(
+            "hedge_ms",
+            format!("expected less than budget_ms, {budget}, received {received}"),
+        );
+    }
     let check_every_s = standard.check_every.map_or(0, |every| every.as_secs());
     let check_every_s = fields.u64_in("check_every_s", CHECK_EVERY_S, check_every_s);
     let check_every = (check_every_s > 0).then(|| Duration::from_secs(check_every_s));

@@ -121,11 +121,53 @@ fn each_mistake_is_told_with_what_was_expected() {
         ("{tts: {prices: {chars: 1}}}", "a stage of the kind `flite` has no such key"),
         ("{asr: {kind: flux, prices: {chars: 1}}}", "unknown key"),
         ("{asr: {kind: flux, prices: {minute: -1}}}", "expected a number from 0 to 100"),
+        ("{answers: [{when: [a], say: b}]}", "answers: is for a language model, but none answers"),
+        ("{context: {facts: [a]}}", "context: is for a language model, but none answers"),
+        (
+            "{llm: {url: 'http://x', model: m}, time_zone: UTC}",
+            "time_zone: is for the small dialogue",
+        ),
+        ("{asr: {kind: flux, hedge_ms: 200}}", "hedge_ms: the stage has no other provider"),
+        ("{tts: [{kind: flite, budget_ms: 200}]}", "budget_ms: the stage has no other provider"),
+        (
+            "{tts: [{kind: cartesia, voice: v, budget_ms: 200, hedge_ms: 200}, {kind: flite}]}",
+            "hedge_ms: expected less than budget_ms, 200, received 200",
+        ),
         ("{pace: 3}", "pace: expected a number from 0.5 to 2"),
     ];
     for (cascade, expected) in rows {
         let refused = parse(cascade).expect_err(cascade);
         assert!(refused.contains(expected), "{cascade}: {refused:?} should contain {expected:?}");
+    }
+}
+
+#[test]
+fn a_language_that_a_stage_does_not_know_is_refused() {
+    let model = "llm: {url: 'http://llm', model: m}";
+    let asr = "asr: {kind: transcription, url: 'http://asr'}";
+    let tts = "tts: {kind: speech, url: 'http://tts'}";
+    let rows = [
+        (
+            format!("{{{model}, {tts}}}"),
+            Some("language: the stage `pocketsphinx` hears English only"),
+        ),
+        (format!("{{{asr}, {tts}}}"), Some("language: the small dialogue")),
+        (format!("{{{asr}, {model}}}"), Some("language: the stage `flite` speaks English only")),
+        (format!("{{{asr}, {model}, {tts}}}"), None),
+    ];
+    for (stages, expected) in rows {
+        let text = format!(
+            "agents:\n  a:\n    language: de\n    backend: cascade\n    cascade: {stages}\n"
+        );
+        let parsed = Config::parse(&text, None, &Environment::of(&[]));
+        match (parsed, expected) {
+            (Ok(_), None) => {}
+            (Err(errors), Some(expected)) => {
+                let refused = told(&errors);
+                assert!(refused.contains(expected), "{stages}: {refused}");
+            }
+            (parsed, _) => panic!("{stages}: {parsed:?}"),
+        }
     }
 }
 
