@@ -94,8 +94,8 @@ $(printf '      %s\n' "$@")
 YAML
 }
 
-# Servers for the stages of a cascade, and an agent that asks them: cascade_config FILE DAY, where the voice has
-# such a day (see tests/stages.py).
+# Servers for the stages of a cascade, and the ready agent `csm` that asks them and pays for it: cascade_config FILE
+# DAY, where the voice has such a day (see tests/stages.py).
 start_stages() {
     python3 tests/stages.py "$stages_port" >"$out/stages.log" 2>&1 &
     stages_pid=$!
@@ -111,17 +111,35 @@ stop_stages() {
 
 cascade_config() {
     local stages="http://127.0.0.1:$stages_port"
-    cat >"$out/$1" <<YAML
-recordings: {directory: recorded-cascade, consent: full}
-agents:
-  csm:
-    backend: cascade
-    greeting: Hello. What shall I repeat?
-    cascade:
-      asr: {kind: transcription, url: $stages/v1, language: en}
-      llm: {url: $stages/v1, model: small}
-      tts: {kind: speech, url: $stages$2/v1, requests_max: 1}
+    echo "recordings: {directory: recorded-cascade, consent: full}" >"$out/$1"
+    sed -e "s|http://127.0.0.1:8000/v1', |$stages/v1', prices: {minute: 0.006}, |" \
+        -e "s|http://127.0.0.1:11434/v1', |$stages/v1', prices: {text_in: 0.001, text_out: 0.005}, |" \
+        -e "s|http://127.0.0.1:3000/v1|$stages$2/v1|" -e "s|requests_max: 1|&\n        prices: {chars: 0.03}|" \
+        deploy/examples/csm.yaml >>"$out/$1"
+}
+
+# Every stage of the agent has cost something.
+cascade_is_priced() {
+    curl -sf "$base/metrics" | grep -E '^antiphon_(cost|heard|spoken|tokens)' | tee "$out/cascade-metrics.txt"
+    awk '/^antiphon_cost_total/ && $2 > 0 { paid++ } END { exit paid != 3 }' "$out/cascade-metrics.txt"
+}
+
+# An agent of Nova Sonic's, and the agent `csm` to take over from it.
+relief_config() {
+    cascade_config "$1" ""
+    cat >>"$out/$1" <<YAML
+  nova:
+    backend: nova_sonic
+    greeting: Welcome to the shop.
+    fallback: [csm]
+    nova_sonic: {region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem, patience: {attempts_max: 1}}
 YAML
+}
+
+# Kills a process once an agent has answered a turn.
+dies_after_a_turn() {
+    until curl -sf "$base/metrics" | grep -q "^antiphon_turns_total{agent=\"$1\"} 1"; do sleep 0.1; done
+    kill "$2"
 }
 
 # The same agent with a provider of each stage that fails as the other one does not: a recogniser that never
@@ -140,7 +158,8 @@ failover_config() {
         - {kind: speech, url: $stages/broken/v1}
         - {kind: speech, url: $stages/v1}
 YAML
-    sed -i -e '/^      \(asr\|llm\|tts\):/d' -e "/^    cascade:/r $out/$1.stages" "$out/$1"
+    sed -i -e '/^    cascade:/,$d' "$out/$1"
+    { echo "    cascade:"; cat "$out/$1.stages"; } >>"$out/$1"
 }
 
 # What the agent says in the report holds this.
@@ -336,8 +355,11 @@ check "a second recogniser hears it in the recording" python3 tests/measure.py h
 check "from phrase to phrase there is no more than the voice's own pause" \
     report "$out/cascade.json" 'all(t["reply"]["longest_hole_ms"] <= 350 for t in report["turns"])'
 check "an interruption stops it" call --wait-greeting 3000 --say "$out/sum.wav" --say "$out/wait.wav" \
-    --interrupt-after 800 --json "$out/cascade-interrupt.json"
+    --interrupt-after 800 --record "$out/cascade-interrupt.wav" --json "$out/cascade-interrupt.json"
 figures "an interruption stops it"
+check "within a moment, as the caller hears it" \
+    report "$out/cascade-interrupt.json" '0 < report["turns"][0]["barge_in"]["stop_ms"] < 600'
+check "what each stage did is counted and priced" cascade_is_priced
 check "the server is well" server_is_well
 stop_server
 check "each of these calls replays to the same decisions" all_replayed recorded-cascade
@@ -365,23 +387,15 @@ stop_stages
 echo "-- Nova Sonic, simulated, over the AWS SDK"
 printf 'What is the status of order 17?\nPlease cancel order 17.\nYes, please do.\n' >"$out/hears.txt"
 start_sim --hears "$out/hears.txt"
-cat >"$out/aws-cascade.yaml" <<YAML
-agents:
-  aws-cascade:
-    backend: cascade
-    persona: You repeat what you hear.
-    greeting: Hello. What shall I repeat?
-    cascade:
-      asr: {kind: transcribe, region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem}
-      llm: {kind: converse, region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem, model: anthropic.claude-test}
-      tts: {kind: polly, region: us-east-1, endpoint_url: "https://$sim", ca_file: nova-sim.pem}
-YAML
+sed "s|region: us-east-1|&, endpoint_url: 'https://$sim', ca_file: nova-sim.pem|" deploy/examples/aws-cascade.yaml \
+    >"$out/aws-cascade.yaml"
 start_server --config "$out/aws-cascade.yaml" --silence-ms 400
 check "a conversation with Transcribe, ConverseStream and Polly" call --wait-greeting 3000 --say "$out/sum.wav" \
-    --say "$out/hello.wav" --json "$out/aws-cascade.json"
+    --say "$out/hello.wav" --record "$out/aws-cascade.wav" --json "$out/aws-cascade.json"
 figures "a conversation with Transcribe, ConverseStream and Polly"
 check "what was heard is answered" report "$out/aws-cascade.json" \
     'len([l for l in report["agent"]["transcript"] if l["who"] == "agent"]) >= 3'
+check "what the caller hears is speech" python3 tests/measure.py speech "$out/aws-cascade.wav" 3
 check "the server is well" server_is_well
 stop_server
 nova_config nova.yaml "warm: {connections: 1, sessions: 1}"
@@ -420,6 +434,24 @@ check "calls beyond the account's limit are refused before they fail" \
 check "the server is well" server_is_well
 grep -o "connections=.*" "$out/server.log" | head -n 4
 stop_server
+stop_sim
+
+start_sim --hears "$out/hears.txt"
+start_stages
+relief_config relief.yaml
+start_server --config "$out/relief.yaml" --silence-ms 400
+dies_after_a_turn nova "$sim_pid" &
+check "a call goes on in a cascade when Nova Sonic is gone" call --agent nova --wait-greeting 3000 --say "$out/hello.wav" \
+    --say "$out/sum.wav" --say "$out/sum.wav" --record "$out/relief.wav" --json "$out/relief.json"
+wait "$!"
+figures "a call goes on in a cascade when Nova Sonic is gone" 24
+check "Nova Sonic spoke first" agent_says relief.json "welcome to the shop"
+check "the cascade spoke last" agent_says relief.json "two plus three"
+check "and was told what had been said" grep -q -i "welcome to the shop" "$out/stages.log"
+check "the caller heard it" python3 tests/measure.py heard "$out/relief.wav" question
+check "the server is well" server_is_well
+stop_server
+stop_stages
 stop_sim
 
 echo "-- access key and join token"

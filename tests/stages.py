@@ -78,6 +78,8 @@ class Stages(http.server.BaseHTTPRequestHandler):
         if is_rest:
             said = [message["content"] for message in request["messages"] if message["role"] == "assistant"][-1]
             text = text.removeprefix(said).lstrip()
+        # What the model is told; all of it is the tests' own.
+        print(json.dumps(request["messages"]), flush=True)
         self.begin("text/event-stream")
         for at, piece in enumerate(re.findall(r".{1,5}", text)):
             event = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
@@ -88,6 +90,8 @@ class Stages(http.server.BaseHTTPRequestHandler):
             if day == "/broken" and at == 5:
                 return self.hang_up()
             time.sleep(0.005)
+        usage = {"prompt_tokens": len(str(request["messages"])) // 4, "completion_tokens": len(text) // 4}
+        self.chunk(f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n".encode())
         self.chunk(b"data: [DONE]\n\n")
         self.chunk(b"")
 

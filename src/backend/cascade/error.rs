@@ -1,10 +1,11 @@
-//! How a stage fails: for a log, and for whoever decides which provider is asked next.
+//! How a stage fails: for the user, and for whoever decides which provider is asked next.
 
 use std::fmt;
 
-use crate::cascade::failover::FailureKind;
+use crate::cascade::failover::{Failure, FailureKind};
 
-/// A failure of a stage. The text may stand in a log and be shown to the user: it holds no word of theirs.
+/// A failure of a stage. The text is shown to the user. It may hold what a server said, which may hold what the
+/// server was asked, so it stands in no log: see [`StageError::for_log`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::backend) struct StageError {
     pub(super) kind: FailureKind,
@@ -14,6 +15,11 @@ pub(in crate::backend) struct StageError {
 impl StageError {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+
+    /// What a log may hold of it.
+    pub(super) const fn for_log(&self) -> Failure {
+        Failure::Failed(self.kind)
     }
 }
 

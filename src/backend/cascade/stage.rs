@@ -13,6 +13,7 @@ use crate::cascade::price::Prices;
 use crate::time::SessionTime;
 
 use super::error::StageError;
+use super::http::detail;
 use super::meter::{Bill, Meter};
 
 /// The settings of one provider, and how it is used beside others.
@@ -182,17 +183,20 @@ impl<P> Drop for Trying<P> {
     }
 }
 
-/// What is told if no provider was of use: how each one failed, by its place.
+/// What is told if no provider was of use: how each one failed, by its place. What the last one said stands in
+/// no log: some repeat what they were asked.
 pub(super) fn exhausted(
     what: &str,
     failures: &[(usize, Failure)],
     last: Option<StageError>,
 ) -> StageError {
     let kind = last.as_ref().map_or(FailureKind::Unreachable, |error| error.kind);
-    let listed: Vec<_> =
-        failures.iter().map(|(place, failure)| format!("{} {failure}", place + 1)).collect();
+    let each = failures.iter().map(|(place, failure)| format!("number {} {failure}", place + 1));
+    let each = each.collect::<Vec<_>>().join(", ");
+    let listed = format!("no {what} is left{}", detail(&each));
+    tracing::warn!("{listed}");
     let last = last.map(|error| format!("; last: {error}")).unwrap_or_default();
-    StageError::new(kind, format!("no {what} is left: number {}{last}", listed.join(", number ")))
+    StageError::new(kind, format!("{listed}{last}"))
 }
 
 #[cfg(test)]

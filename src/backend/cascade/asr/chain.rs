@@ -199,7 +199,8 @@ impl Listening {
             return;
         };
         let Running { permit, .. } = self.running.remove(at);
-        tracing::warn!(provider = provider + 1, %error, "a speech recogniser failed");
+        let how = error.for_log();
+        tracing::warn!(provider = provider + 1, %how, "a speech recogniser failed");
         let kind = error.kind;
         self.last = Some(error);
         let Self { turns, stage, .. } = self;
@@ -242,7 +243,6 @@ impl Listening {
                 Act::Broken { .. } => {}
                 Act::Exhausted { failures } => {
                     let error = exhausted("speech recogniser", &failures, self.last.clone());
-                    tracing::warn!(%error, "all providers of a stage failed");
                     let heard = self.turns.remove(turn);
                     self.outbox.extend(heard.and_then(|heard| heard.missed(error)));
                     if self.running.is_empty() {

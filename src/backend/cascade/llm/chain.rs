@@ -12,7 +12,7 @@ use crate::backend::cascade::stage::{Stage, exhausted};
 use crate::call::event::Generation;
 use crate::cascade::chat::ToolDeclaration;
 use crate::cascade::context::Context;
-use crate::cascade::failover::{Act, Attempt, Failure, FailureKind, First};
+use crate::cascade::failover::{Act, Attempt, FailureKind, First};
 use crate::cascade::phrase::{wants_blank, whole_words};
 use crate::limits::PROVIDERS_MAX;
 
@@ -118,7 +118,9 @@ impl Request {
                     }
                     Act::Cancel { provider } => asked[provider] = None,
                     Act::Broken { provider, .. } => return Ended::Broken(provider),
-                    Act::Exhausted { failures } => return self.exhausted(&failures, last),
+                    Act::Exhausted { failures } => {
+                        return Ended::Exhausted(exhausted("language model", &failures, last));
+                    }
                 }
             }
             let due = attempt.poll_timeout();
@@ -195,12 +197,6 @@ impl Request {
             return;
         }
         let _ = self.to.send(ModelReport::Done { generation: self.work, result }).await;
-    }
-
-    fn exhausted(&self, failures: &[(usize, Failure)], last: Option<StageError>) -> Ended {
-        let error = exhausted("language model", failures, last);
-        tracing::warn!(%error, "all providers of a stage failed");
-        Ended::Exhausted(error)
     }
 }
 

@@ -65,7 +65,7 @@ impl Talk {
                 // An empty summary is none: the context asks again later.
                 let text = result.map_or_else(
                     |error| {
-                        tracing::warn!(problem = error.to_string(), "no summary was made");
+                        tracing::warn!(problem = %error.for_log(), "no summary was made");
                         String::new()
                     },
                     |_| std::mem::take(&mut summing.text),

@@ -195,9 +195,7 @@ impl Voices {
                     Act::Cancel { provider } => asked.retain(|asked| asked.provider != provider),
                     Act::Broken { provider, .. } => return Ended::Broken(provider),
                     Act::Exhausted { failures } => {
-                        let error = exhausted("voice", &failures, last);
-                        tracing::warn!(%error, "all providers of a stage failed");
-                        return Ended::Exhausted(error);
+                        return Ended::Exhausted(exhausted("voice", &failures, last));
                     }
                 }
             }
