@@ -101,7 +101,7 @@ pub struct TalkArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Bearer token: an access key or a join token
-    #[arg(long, env = "ANTIPHON_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "ANTIPHON_TOKEN", hide_env_values = true, allow_hyphen_values = true)]
     pub token: Option<String>,
     /// The agent to ask for
     #[arg(long, value_name = "NAME")]
@@ -338,6 +338,12 @@ mod tests {
             seed: 7,
         };
         assert_eq!(options.impairment, expected);
+    }
+
+    #[test]
+    fn a_token_may_begin_with_a_hyphen() {
+        let options = options("call http://h --token -e4Mdj").unwrap();
+        assert_eq!(options.token.as_deref(), Some("-e4Mdj"));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::cascade::failover::{Failure, FailureKind};
 
-/// A failure of a stage. The text is shown to the user. It may hold what a server said, which may hold what the
-/// server was asked, so it stands in no log: see [`StageError::for_log`].
+/// A failure of a stage. The text is shown to the user. It may hold what a server said, which may hold what
+/// the server was asked, so it stands in no log: see [`StageError::for_log`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::backend) struct StageError {
     pub(super) kind: FailureKind,

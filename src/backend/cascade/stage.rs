@@ -183,8 +183,8 @@ impl<P> Drop for Trying<P> {
     }
 }
 
-/// What is told if no provider was of use: how each one failed, by its place. What the last one said stands in
-/// no log: some repeat what they were asked.
+/// What is told if no provider was of use: how each one failed, by its place. What the last one said stands
+/// in no log: some repeat what they were asked.
 pub(super) fn exhausted(
     what: &str,
     failures: &[(usize, Failure)],

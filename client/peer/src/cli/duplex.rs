@@ -63,7 +63,7 @@ pub struct DuplexArgs {
     #[arg(long, short)]
     pub quiet: bool,
     /// Bearer token: an access key
-    #[arg(long, env = "ANTIPHON_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "ANTIPHON_TOKEN", hide_env_values = true, allow_hyphen_values = true)]
     pub token: Option<String>,
     /// The agent to ask for
     #[arg(long, value_name = "NAME")]
