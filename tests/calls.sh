@@ -138,7 +138,7 @@ YAML
 
 # Kills a process once an agent has answered a turn.
 dies_after_a_turn() {
-    until curl -sf "$base/metrics" | grep -q "^antiphon_turns_total{agent=\"$1\"} 1"; do sleep 0.1; done
+    logged "^antiphon_turns_total{agent=\"$1\"} 1" curl -sf "$base/metrics" || return 1
     kill "$2"
 }
 

@@ -146,7 +146,8 @@ impl Relay {
         self.session = None;
         while let Some(next) = self.waiting.pop_front() {
             let call_id = &self.call.call_id;
-            tracing::warn!(call = call_id, to = next.name(), reason = why, "backend relieved");
+            // Why is told to the client: it may hold what a provider said, which is for no log.
+            tracing::warn!(call = call_id, to = next.name(), "backend relieved");
             let call = CallContext { history: self.watch.said(), ..self.call.clone() };
             match next.open(call) {
                 Ok(session) => {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 
 use super::error::StageError;
+use super::settings::Address;
 use super::stage::Stage;
 use crate::backend::{Problem, ProviderHealth};
 use crate::cascade::failover::{Change, Checked, Checkup, FailureKind};
@@ -20,7 +21,8 @@ use crate::limits::PROVIDER_CHECK_TIMEOUT;
 /// A provider of a stage.
 pub(super) trait Provider: Send + Sync + 'static {
     /// Whether it would work as things stand: that it is there and accepts the key, asked by what costs
-    /// nothing. What is on this machine was checked when it was loaded.
+    /// nothing. Of AWS's stages only that there are keys and a region is known without a bill. What is on this
+    /// machine was checked when it was loaded.
     fn check(&self) -> impl Future<Output = Result<(), Problem>> + Send;
 }
 
@@ -124,7 +126,7 @@ pub(super) fn summed(mut problems: Vec<Problem>) -> Result<(), Problem> {
 /// What a check that failed says. `section` names the settings, and the error's text follows the name of a
 /// service.
 pub(super) fn problem(section: &str, address: &Url, error: &StageError) -> Problem {
-    let address = shown(address);
+    let address = Address(address.as_str());
     match error.kind {
         FailureKind::Unauthorized => Problem::Mistake(format!(
             "{section}.api_key_env: {address} {error}; name a variable with a key that is accepted there, or \
@@ -132,13 +134,6 @@ pub(super) fn problem(section: &str, address: &Url, error: &StageError) -> Probl
         )),
         _ => Problem::Passing(format!("{section}.url: {address} {error}")),
     }
-}
-
-/// An address without what may be secret in it.
-fn shown(address: &Url) -> String {
-    let host = address.host_str().unwrap_or_default();
-    let port = address.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{host}{port}{}", address.scheme(), address.path())
 }
 
 impl<P> Stage<P> {

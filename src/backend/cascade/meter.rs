@@ -46,11 +46,6 @@ impl Bill {
         self.meter.add(self.prices.heard(samples as u64, WIDEBAND_HZ));
     }
 
-    /// A voice was given this.
-    pub(super) fn spoke(&self, text: &str) {
-        self.meter.add(self.prices.spoke(text));
-    }
-
     /// A recogniser is asked what is said in this many samples.
     pub(super) fn hears(&self, samples: usize) -> Entry {
         self.entry(self.prices.heard(samples as u64, WIDEBAND_HZ))

@@ -79,11 +79,11 @@ impl fmt::Display for AsrSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PocketSphinx(_) => formatter.write_str("PocketSphinx"),
-            Self::Transcription(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
+            Self::Transcription(asr) => write!(formatter, "{} at {}", asr.model, Address(&asr.url)),
             Self::Transcribe(_) => formatter.write_str("Amazon Transcribe"),
-            Self::Deepgram(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
-            Self::Flux(asr) => write!(formatter, "{} at {}", asr.model, asr.url),
-            Self::Moshi(asr) => write!(formatter, "moshi at {}", asr.url),
+            Self::Deepgram(asr) => write!(formatter, "{} at {}", asr.model, Address(&asr.url)),
+            Self::Flux(asr) => write!(formatter, "{} at {}", asr.model, Address(&asr.url)),
+            Self::Moshi(asr) => write!(formatter, "moshi at {}", Address(&asr.url)),
         }
     }
 }
@@ -91,7 +91,7 @@ impl fmt::Display for AsrSettings {
 impl fmt::Display for ModelSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Chat(llm) => write!(formatter, "{} at {}", llm.model, llm.url),
+            Self::Chat(llm) => write!(formatter, "{} at {}", llm.model, Address(&llm.url)),
             Self::Converse(llm) => write!(formatter, "{} on Bedrock", llm.model),
         }
     }
@@ -101,17 +101,33 @@ impl fmt::Display for TtsSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flite(_) => formatter.write_str("flite"),
-            Self::Speech(tts) => write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url),
+            Self::Speech(tts) => {
+                write!(formatter, "{} of {} at {}", tts.voice, tts.model, Address(&tts.url))
+            }
             Self::Polly(tts) => write!(formatter, "{} of Amazon Polly", tts.voice),
             Self::Cartesia(tts) => {
-                write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url)
+                write!(formatter, "{} of {} at {}", tts.voice, tts.model, Address(&tts.url))
             }
             Self::ElevenLabs(tts) => {
-                write!(formatter, "{} of {} at {}", tts.voice, tts.model, tts.url)
+                write!(formatter, "{} of {} at {}", tts.voice, tts.model, Address(&tts.url))
             }
-            Self::Deepgram(tts) => write!(formatter, "{} at {}", tts.model, tts.url),
-            Self::Moshi(tts) => write!(formatter, "moshi-server at {}", tts.url),
+            Self::Deepgram(tts) => write!(formatter, "{} at {}", tts.model, Address(&tts.url)),
+            Self::Moshi(tts) => write!(formatter, "moshi-server at {}", Address(&tts.url)),
         }
+    }
+}
+
+/// An address without what may be secret in it: a user's name and password, and the query.
+pub(super) struct Address<'a>(pub(super) &'a str);
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", self.0));
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = host.rsplit('@').next().unwrap_or_default();
+        let colon = if scheme.is_empty() { "" } else { "://" };
+        write!(formatter, "{scheme}{colon}{host}{path}")
     }
 }
 
@@ -219,4 +235,20 @@ pub enum TtsSettings {
     Deepgram(Box<DeepgramVoiceSettings>),
     /// Kyutai's models, on a `moshi-server`.
     Moshi(Box<MoshiVoiceSettings>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        for (address, shown) in [
+            ("http://user:pass@host:8000/v1?key=secret", "http://host:8000/v1"),
+            ("wss://host/a@b/c#d", "wss://host/a@b/c"),
+            ("host", "host"),
+        ] {
+            assert_eq!(Address(address).to_string(), shown);
+        }
+    }
 }

@@ -262,6 +262,7 @@ impl Talk {
         if self.phase != Phase::Gone {
             self.phase = Phase::Gone;
             self.reply = None;
+            self.tell_usage();
             self.events.push_back(BackendEvent::Failed { message });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AgentProfile, BackendConfig, is_english};
+use super::{AgentProfile, BackendConfig, english_only, is_english};
 use crate::yaml::{Errors, Place};
 
 /// Finds the backends of the agents that are `named`, each list by the agent that has it. Only their
@@ -54,11 +54,9 @@ fn found(
             before.name()
         ));
     }
-    if matches!(other.backend, BackendConfig::Local(_)) && !is_english(&profile.language) {
-        return Err(format!(
-            "the local backend of `{name}` hears and speaks English only, and the agent speaks `{}`",
-            profile.language
-        ));
+    if let Some(who) = english_only(&other.backend).filter(|_| !is_english(&profile.language)) {
+        let language = &profile.language;
+        return Err(format!("of `{name}`, {who} English only, and the agent speaks `{language}`"));
     }
     Ok(other.backend.clone())
 }

@@ -139,11 +139,10 @@ async fn listen(
         }
         while let Some(act) = hearing.poll_act() {
             match act {
-                HearingAct::Open => stream = Some(Stream::open(Arc::clone(&service))),
+                HearingAct::Open => stream = Some(Stream::open(Arc::clone(&service), bill.clone())),
                 HearingAct::Close => stream = None,
                 HearingAct::Send(pcm) => {
-                    bill.heard(pcm.len());
-                    if let Some(Err(error)) = stream.as_ref().map(|stream| stream.send(&pcm)) {
+                    if let Some(Err(error)) = stream.as_mut().map(|stream| stream.send(&pcm)) {
                         stream = None;
                         hearing.handle_stream(time(Instant::now()), StreamEvent::Lost(error));
                     }

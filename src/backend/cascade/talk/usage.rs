@@ -14,6 +14,8 @@ use crate::time::SessionTime;
 /// What several workers use at about the same time is told together, and what is cancelled needs a moment to
 /// stop.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Some services are paid while nobody says anything.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// What was used, and for which turn.
 pub(super) struct Accounts {
@@ -68,7 +70,7 @@ impl Talk {
     pub(super) fn watch_report(&mut self, now: SessionTime, report: &Report) {
         if matches!(
             report,
-            Report::Asr(AsrReport::Final { .. } | AsrReport::Missed { .. })
+            Report::Asr(AsrReport::Ready | AsrReport::Final { .. } | AsrReport::Missed { .. })
                 | Report::Model(ModelReport::Done { .. })
                 | Report::Tts(TtsReport::Done { .. })
         ) {
@@ -80,6 +82,7 @@ impl Talk {
     pub(super) fn tell_usage_due(&mut self, now: SessionTime) {
         if self.accounts.due.is_some_and(|due| due <= now) {
             self.tell_usage();
+            self.accounts.due = Some(now + EVERY);
         }
     }
 

@@ -22,7 +22,7 @@ use self::pieces::{Piece, Pieces};
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::Problem;
 use crate::backend::cascade::error::StageError;
-use crate::backend::cascade::meter::Bill;
+use crate::backend::cascade::meter::{Bill, Entry};
 use crate::backend::cascade::socket::Door;
 use crate::call::event::Generation;
 use crate::cascade::cartesia::{CartesiaVoice, CartesiaWire};
@@ -195,11 +195,13 @@ impl Speech {
 
     async fn speak(&mut self, phrase: Phrase) {
         let Phrase { work, text, pace, mut stopped } = phrase;
+        let mut entry = None;
+        let bill = (&self.bill, &mut entry);
         let result = tokio::select! {
             biased;
             _ = &mut stopped => None,
             () = self.reports.closed() => None,
-            result = say(&mut self.line, (&self.voice, &self.bill), &self.reports, (work, &text, pace)) => {
+            result = say(&mut self.line, (&self.voice, bill), &self.reports, (work, &text, pace)) => {
                 Some(result)
             }
         };
@@ -208,6 +210,9 @@ impl Speech {
             Some(result) => {
                 let is_well = result.is_ok();
                 let result = result.map_err(|error| self.voice.failure(&error));
+                if let Some(mut entry) = entry {
+                    entry.settle(&result);
+                }
                 // Nobody listening any more: the call is over, and this task with it.
                 let _ = self.reports.send(TtsReport::Done { work, result }).await;
                 self.line.finish(is_well).await;
@@ -219,7 +224,7 @@ impl Speech {
 /// Speaks a phrase into `reports`. A connection that is lost before its first audio is opened once more.
 async fn say(
     line: &mut Line,
-    (voice, bill): (&LiveVoice, &Bill),
+    (voice, (bill, entry)): (&LiveVoice, (&Bill, &mut Option<Entry>)),
     reports: &mpsc::Sender<TtsReport>,
     (work, text, pace): (Generation, &str, f32),
 ) -> Result<(), LineError> {
@@ -227,7 +232,7 @@ async fn say(
     loop {
         let mut pieces = Pieces::new(voice.sample_rate_hz);
         line.speak(text, pace).await?;
-        bill.spoke(text);
+        entry.get_or_insert_with(|| bill.speaks(text));
         let broke = loop {
             match line.hear(&mut pieces).await {
                 Ok(is_done) => {

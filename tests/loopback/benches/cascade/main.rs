@@ -23,6 +23,7 @@ use antiphon::backend::cascade::{
 };
 use antiphon::backend::{Backend as _, BackendOutput, BackendSession, CallContext};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
+use antiphon::cascade::intent::CommonAnswer;
 use antiphon::limits::WIDEBAND_FRAME;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
@@ -31,6 +32,8 @@ use crate::servers::{Answer, Audio, RATE_HZ, Script, Seen, start};
 
 const ANSWER: &str =
     "It is a quarter past nine in the morning. The shop opens at ten. See you soon.";
+/// A question that needs no model.
+const COMMON: &str = "when do you open";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Of a voice like Sesame CSM's on one GPU.
 const CSM: f64 = 0.28;
@@ -43,6 +46,7 @@ async fn main() {
     cancellation().await;
     turn_taken_back().await;
     csm().await;
+    prepared().await;
     failover().await;
 }
 
@@ -57,7 +61,8 @@ pub(crate) fn cascade(urls: &[String]) -> Arc<Cascade> {
     let brain = BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]);
     let flite = TtsSettings::Flite(Voice::Slt);
     let tts = urls.iter().map(voice).collect();
-    let settings = CascadeSettings { tts, ..CascadeSettings::new(asr, brain, flite) };
+    let answers = vec![CommonAnswer { when: vec![COMMON.to_owned()], say: ANSWER.to_owned() }];
+    let settings = CascadeSettings { tts, answers, ..CascadeSettings::new(asr, brain, flite) };
     Arc::new(Cascade::new("cascade", settings, Arc::default()).expect("the settings are right"))
 }
 
@@ -97,9 +102,12 @@ async fn send(session: &BackendSession, command: BackendCommand) {
 }
 
 async fn type_in(session: &BackendSession, n: u32) {
-    let (turn, generation) = (TurnId(n), Generation(n));
-    send(session, BackendCommand::UserText { turn, generation, text: "What is it?".to_owned() })
-        .await;
+    ask(session, n, "What is it?").await;
+}
+
+async fn ask(session: &BackendSession, n: u32, text: &str) {
+    let (turn, generation, text) = (TurnId(n), Generation(n), text.to_owned());
+    send(session, BackendCommand::UserText { turn, generation, text }).await;
 }
 
 /// Where its audio of this reply ends, and when each block came.
@@ -219,6 +227,24 @@ async fn csm() {
     }
     print("CSM-like voice: first phrase -> first audio, beyond a frame", first);
     print("CSM-like voice: longest gap while speaking", gaps);
+}
+
+/// A question whose answer was spoken before, with a model and a voice that would take their time.
+async fn prepared() {
+    let (url, _seen) = start(at_once(Answer::Text(ANSWER), Audio::Paced(CSM))).await;
+    let cascade = cascade(&[url]);
+    let mut session = cascade.open(context()).expect("there is room");
+    let mut first = Vec::new();
+    for n in 0..=20 {
+        let asked = Instant::now();
+        ask(&session, n + 1, COMMON).await;
+        let blocks = reply(&mut session, n + 1).await;
+        // Spoken for the first time, it is kept.
+        if n > 0 {
+            first.push(millis(asked, blocks[0].0));
+        }
+    }
+    print("common question, answer kept: question -> first audio", first);
 }
 
 /// The first voice dies in the middle of the first phrase; the second takes over.

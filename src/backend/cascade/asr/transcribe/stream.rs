@@ -18,6 +18,7 @@ use super::hearing::{Segment, StreamEvent};
 use super::{Stability, Transcribe, failed};
 use crate::backend::cascade::aws::{ended, refused, unready};
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::meter::Bill;
 use crate::cascade::failover::FailureKind;
 use crate::limits::{
     RECOGNISER_REPORTS_MAX, TRANSCRIBE_CHUNKS_MAX, TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ,
@@ -28,6 +29,9 @@ use crate::limits::{
 pub(super) struct Stream {
     chunks: mpsc::Sender<Chunk>,
     events: mpsc::Receiver<StreamEvent>,
+    bill: Bill,
+    /// Samples that wait for the service to accept the stream; once it has, none do.
+    waiting: Option<usize>,
     task: JoinHandle<()>,
 }
 
@@ -36,7 +40,7 @@ type Opened = operation::StartStreamTranscriptionOutput;
 
 impl Stream {
     /// Opens one; chunks may be sent at once.
-    pub(super) fn open(service: Arc<Transcribe>) -> Self {
+    pub(super) fn open(service: Arc<Transcribe>, bill: Bill) -> Self {
         let (chunks, audio) = mpsc::channel(TRANSCRIBE_CHUNKS_MAX);
         let (reports, events) = mpsc::channel(RECOGNISER_REPORTS_MAX);
         let task = tokio::spawn(async move {
@@ -44,16 +48,23 @@ impl Stream {
             // Nobody listening any more is no error.
             let _ = reports.send(StreamEvent::Lost(error)).await;
         });
-        Self { chunks, events, task }
+        Self { chunks, events, bill, waiting: Some(0), task }
     }
 
     /// Some audio.
-    pub(super) fn send(&self, pcm: &[i16]) -> Result<(), StageError> {
+    pub(super) fn send(&mut self, pcm: &[i16]) -> Result<(), StageError> {
         let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let event = AudioEvent::builder().audio_chunk(Blob::new(bytes)).build();
         match self.chunks.try_send(Ok(AudioStream::AudioEvent(event))) {
+            Ok(()) => {
+                match &mut self.waiting {
+                    Some(samples) => *samples += pcm.len(),
+                    None => self.bill.heard(pcm.len()),
+                }
+                Ok(())
+            }
             // If the stream has ended, its reason is on the way.
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 Err(failed(FailureKind::Busy, "does not take the audio as fast as it comes"))
             }
@@ -63,7 +74,13 @@ impl Stream {
     /// What it tells next. After [`StreamEvent::Lost`] nothing comes any more.
     pub(super) async fn event(&mut self) -> StreamEvent {
         let gone = || StreamEvent::Lost(failed(FailureKind::Broken, "hung up"));
-        self.events.recv().await.unwrap_or_else(gone)
+        let event = self.events.recv().await.unwrap_or_else(gone);
+        if event == StreamEvent::Opened
+            && let Some(samples) = self.waiting.take()
+        {
+            self.bill.heard(samples);
+        }
+        event
     }
 }
 
