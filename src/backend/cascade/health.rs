@@ -21,8 +21,8 @@ use crate::limits::PROVIDER_CHECK_TIMEOUT;
 /// A provider of a stage.
 pub(super) trait Provider: Send + Sync + 'static {
     /// Whether it would work as things stand: that it is there and accepts the key, asked by what costs
-    /// nothing. Of AWS's stages only that there are keys and a region is known without a bill. What is on this
-    /// machine was checked when it was loaded.
+    /// nothing. Of AWS's stages only that there are keys and a region is known without a bill. What is on
+    /// this machine was checked when it was loaded.
     fn check(&self) -> impl Future<Output = Result<(), Problem>> + Send;
 }
 

@@ -50,7 +50,8 @@ impl Preparing {
                         todo.handle_spoken();
                     }
                     Err(error) => {
-                        tracing::warn!(how = %error.for_log(), "what an agent says often was not spoken ahead");
+                        let how = error.for_log();
+                        tracing::warn!(%how, "what an agent says often was not spoken ahead");
                         match todo.handle_failed(sentence, error.kind) {
                             Some(pause) => sleep(pause).await,
                             None => {
