@@ -14,7 +14,7 @@ mod servers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use antiphon::agent::{BackendInput, PcmFrame};
+use antiphon::agent::BackendInput;
 use antiphon::backend::cascade::asr::TranscriptionSettings;
 use antiphon::backend::cascade::llm::LlmSettings;
 use antiphon::backend::cascade::tts::{SpeechSettings, Voice};
@@ -23,8 +23,6 @@ use antiphon::backend::cascade::{
 };
 use antiphon::backend::{Backend as _, BackendOutput, BackendSession, CallContext};
 use antiphon::call::event::{BackendCommand, BackendEvent, Generation, Heard, TurnId};
-use antiphon::cascade::intent::CommonAnswer;
-use antiphon::limits::WIDEBAND_FRAME;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
@@ -32,8 +30,6 @@ use crate::servers::{Answer, Audio, RATE_HZ, Script, Seen, start};
 
 const ANSWER: &str =
     "It is a quarter past nine in the morning. The shop opens at ten. See you soon.";
-/// A question that needs no model.
-const COMMON: &str = "when do you open";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Of a voice like Sesame CSM's on one GPU.
 const CSM: f64 = 0.28;
@@ -44,9 +40,7 @@ async fn main() {
     println!();
     println!("{:<58}{:>6}{:>10}{:>10}", "milliseconds", "n", "p50", "p99");
     cancellation().await;
-    turn_taken_back().await;
     csm().await;
-    prepared().await;
     failover().await;
 }
 
@@ -61,8 +55,7 @@ pub(crate) fn cascade(urls: &[String]) -> Arc<Cascade> {
     let brain = BrainSettings::Llm(vec![ModelSettings::Chat(llm).into()]);
     let flite = TtsSettings::Flite(Voice::Slt);
     let tts = urls.iter().map(voice).collect();
-    let answers = vec![CommonAnswer { when: vec![COMMON.to_owned()], say: ANSWER.to_owned() }];
-    let settings = CascadeSettings { tts, answers, ..CascadeSettings::new(asr, brain, flite) };
+    let settings = CascadeSettings { tts, ..CascadeSettings::new(asr, brain, flite) };
     Arc::new(Cascade::new("cascade", settings, Arc::default()).expect("the settings are right"))
 }
 
@@ -102,12 +95,9 @@ async fn send(session: &BackendSession, command: BackendCommand) {
 }
 
 async fn type_in(session: &BackendSession, n: u32) {
-    ask(session, n, "What is it?").await;
-}
-
-async fn ask(session: &BackendSession, n: u32, text: &str) {
-    let (turn, generation, text) = (TurnId(n), Generation(n), text.to_owned());
-    send(session, BackendCommand::UserText { turn, generation, text }).await;
+    let (turn, generation) = (TurnId(n), Generation(n));
+    send(session, BackendCommand::UserText { turn, generation, text: "What is it?".to_owned() })
+        .await;
 }
 
 /// Where its audio of this reply ends, and when each block came.
@@ -138,7 +128,7 @@ fn longest_gap_ms(blocks: &[(Instant, Duration)]) -> f64 {
     longest
 }
 
-/// From the call's `Cancel` to the server of each stage at work seeing that nobody listens any more.
+/// From the call's `Cancel` to each stage's server seeing that nobody listens any more.
 async fn cancellation() {
     let script = at_once(Answer::Endless, Audio::Paced(CSM));
     let (url, mut seen) = start(script).await;
@@ -176,33 +166,6 @@ async fn cancellation() {
     print("commit -> all stages cancelled", of_all);
 }
 
-/// A turn that is being recognised turns out to be none: until the recogniser's server sees it.
-async fn turn_taken_back() {
-    let script = Script { transcript: PATIENCE, ..at_once(Answer::Endless, Audio::Paced(CSM)) };
-    let (url, mut seen) = start(script).await;
-    let cascade = cascade(&[url]);
-    let session = cascade.open(context()).expect("there is room");
-    let mut taken_back = Vec::new();
-    for n in 1..=100 {
-        let (turn, generation) = (TurnId(n), Generation(n));
-        send(&session, BackendCommand::UserSpeechStarted { turn }).await;
-        for _ in 0..20 {
-            let frame = PcmFrame([4_000; WIDEBAND_FRAME]);
-            session.input.send(BackendInput::Audio(frame)).await.expect("the session lives");
-        }
-        send(&session, BackendCommand::Speculate { turn, generation }).await;
-        while !matches!(seen.recv().await, Some(Seen::Heard)) {}
-        let committed = Instant::now();
-        send(&session, BackendCommand::UserTurnDismissed { turn }).await;
-        if let Some(Seen::HungUp("asr", at)) =
-            timeout(PATIENCE, seen.recv()).await.expect("it hangs up")
-        {
-            taken_back.push(millis(committed, at));
-        }
-    }
-    print("turn taken back -> recogniser hung up on", taken_back);
-}
-
 async fn written(seen: &mut UnboundedReceiver<Seen>) -> Instant {
     loop {
         if let Some(Seen::Written(at)) = seen.recv().await {
@@ -229,27 +192,9 @@ async fn csm() {
     print("CSM-like voice: longest gap while speaking", gaps);
 }
 
-/// A question whose answer was spoken before, with a model and a voice that would take their time.
-async fn prepared() {
-    let (url, _seen) = start(at_once(Answer::Text(ANSWER), Audio::Paced(CSM))).await;
-    let cascade = cascade(&[url]);
-    let mut session = cascade.open(context()).expect("there is room");
-    let mut first = Vec::new();
-    for n in 0..=20 {
-        let asked = Instant::now();
-        ask(&session, n + 1, COMMON).await;
-        let blocks = reply(&mut session, n + 1).await;
-        // Spoken for the first time, it is kept.
-        if n > 0 {
-            first.push(millis(asked, blocks[0].0));
-        }
-    }
-    print("common question, answer kept: question -> first audio", first);
-}
-
 /// The first voice dies in the middle of the first phrase; the second takes over.
 async fn failover() {
-    let (mut resumed, mut gaps, mut words) = (Vec::new(), Vec::new(), Words::default());
+    let (mut resumed, mut gaps, mut lost) = (Vec::new(), Vec::new(), 0);
     for n in 1..=20 {
         let (first, mut seen) =
             start(at_once(Answer::Text(ANSWER), Audio::Dies(CSM, 6 + n as usize % 12))).await;
@@ -263,7 +208,7 @@ async fn failover() {
         while let Ok(event) = seen.try_recv() {
             match event {
                 Seen::Asked(text) => asked.push(text),
-                Seen::Died(at, letters) => died = Some((at, letters)),
+                Seen::Died(at) => died = Some(at),
                 _ => {}
             }
         }
@@ -272,50 +217,24 @@ async fn failover() {
                 asked.push(text);
             }
         }
-        let (died, letters) = died.expect("it died");
+        let died = died.expect("it died");
         let next = blocks.iter().find(|(at, _)| *at > died).expect("another one spoke on");
         resumed.push(millis(died, next.0));
         gaps.push(longest_gap_ms(&blocks));
-        words.count(&asked, letters);
+        lost += words_lost(&asked);
     }
     print("voice killed in mid-sentence -> next audio", resumed);
-    print("voice killed in mid-sentence: longest gap in the reply's audio", gaps);
-    let Words { lost, twice, all } = words;
-    println!("voice killed in mid-sentence: of {all} words {lost} were not said, {twice} twice");
+    print("voice killed in mid-sentence: longest gap at the caller", gaps);
+    println!(
+        "voice killed in mid-sentence: {lost} words of {} not said",
+        20 * ANSWER.split(' ').count()
+    );
 }
 
-/// What became of the words of answers whose voice was killed.
-#[derive(Default)]
-struct Words {
-    lost: usize,
-    twice: usize,
-    all: usize,
-}
-
-impl Words {
-    /// `asked`: what the voices were asked to say, in order, of which the first died after so many letters.
-    fn count(&mut self, asked: &[String], letters: usize) {
-        let [phrase, rest, others @ ..] = asked else { panic!("another one spoke on: {asked:?}") };
-        let whole = [phrase.as_str()].into_iter().chain(others.iter().map(String::as_str));
-        assert_eq!(
-            whole.collect::<Vec<_>>().join(" "),
-            ANSWER,
-            "the other phrases are asked whole"
-        );
-        assert!(phrase.ends_with(rest.as_str()), "{rest:?} is the rest of {phrase:?}");
-        self.all += ANSWER.split(' ').count();
-        let resumed = phrase.len() - rest.len();
-        let mut from = 0;
-        for word in phrase.split_inclusive(' ') {
-            let (start, end) = (from, from + word.trim_end().len());
-            from += word.len();
-            match (end <= letters, start >= resumed) {
-                (false, false) => self.lost += 1,
-                (true, true) => self.twice += 1,
-                (true, false) | (false, true) => {}
-            }
-        }
-    }
+/// Words of the answer that none of these requests has, each but the first beginning where the last one broke.
+fn words_lost(asked: &[String]) -> usize {
+    let said: Vec<&str> = asked.iter().flat_map(|text| text.split(' ')).collect();
+    ANSWER.split(' ').filter(|word| !said.contains(word)).count()
 }
 
 /// Kept for the whole of the program: samples a second of all voices here.

@@ -11,8 +11,6 @@ use tokio::time::{sleep, sleep_until};
 pub(crate) const RATE_HZ: u32 = 24_000;
 /// What Sesame CSM's codec makes at a time.
 pub(crate) const FRAME: Duration = Duration::from_millis(80);
-/// How long a letter sounds in a voice that is paced.
-const LETTER: Duration = Duration::from_millis(60);
 const FRAME_SAMPLES: usize = 1_920;
 /// What each question is understood as, so that an answer made ahead is the answer.
 const HEARD: &str = "what is it";
@@ -39,7 +37,7 @@ pub(crate) enum Answer {
 pub(crate) enum Audio {
     /// So much of it for each phrase, at once.
     AtOnce(Duration),
-    /// Frame by frame, each of which takes this share of its length; [`LETTER`] for each letter.
+    /// Frame by frame, each of which takes this share of its length; 60 ms for each letter.
     Paced(f64),
     /// The same, but the server dies when it has made so many frames of the first phrase.
     Dies(f64, usize),
@@ -50,14 +48,12 @@ pub(crate) enum Audio {
 pub(crate) enum Seen {
     /// The model's text was sent.
     Written(Instant),
-    /// The recogniser was sent a turn.
-    Heard,
     /// A voice was asked to say this.
     Asked(String),
     /// The caller of this stage hung up in the middle of an answer.
     HungUp(&'static str, Instant),
-    /// The server died, so many letters into what it was asked to say.
-    Died(Instant, usize),
+    /// The server died.
+    Died(Instant),
 }
 
 /// Starts the stages; answers their base address and what happens.
@@ -136,7 +132,6 @@ impl Server {
     }
 
     async fn transcribe(&mut self) -> bool {
-        let _ = self.seen.send(Seen::Heard);
         if !self.waited(self.script.transcript, "asr").await {
             return false;
         }
@@ -184,7 +179,7 @@ impl Server {
             return Spoken::HungUp;
         }
         let frame = [0x00, 0x10].repeat(FRAME_SAMPLES);
-        let frames = (LETTER * text.len() as u32).div_duration_f64(FRAME).ceil();
+        let frames = Duration::from_millis(60 * text.len() as u64).div_duration_f64(FRAME).ceil();
         let (share, frames, dies_after) = match self.script.audio {
             Audio::AtOnce(length) => (0.0, length.div_duration_f64(FRAME).ceil(), usize::MAX),
             Audio::Paced(share) => (share, frames, usize::MAX),
@@ -192,8 +187,7 @@ impl Server {
         };
         for at in 0..frames as usize {
             if at == dies_after {
-                let letters = (FRAME * at as u32).div_duration_f64(LETTER) as usize;
-                let _ = self.seen.send(Seen::Died(Instant::now(), letters));
+                let _ = self.seen.send(Seen::Died(Instant::now()));
                 return Spoken::Dead;
             }
             if share > 0.0 && !self.waited(FRAME.mul_f64(share), "tts").await {
