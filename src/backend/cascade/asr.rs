@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub(super) use self::listener::Listener;
 pub use self::streaming::{DeepgramSettings, FluxSettings, MoshiSettings};
 pub use self::transcribe::{Stability, TranscribeSettings};
 pub use self::transcriber::{Transcriber, transcriber};
@@ -77,24 +78,12 @@ impl AsrStage {
 
     /// Begins to listen to a call. The first report is [`AsrReport::Ready`] or [`AsrReport::Failed`].
     /// `bill` pays for what a service hears.
-    pub(super) fn open(&self, bill: Bill) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
+    pub(super) fn open(&self, bill: Bill) -> (Listener, mpsc::Receiver<AsrReport>) {
         match self {
-            Self::PocketSphinx(clinic) => {
-                let (listener, reports) = ears::open(Arc::clone(clinic));
-                (Box::new(listener), reports)
-            }
-            Self::Transcription(endpoint) => {
-                let (listener, reports) = transcription::open(Arc::clone(endpoint), bill);
-                (Box::new(listener), reports)
-            }
-            Self::Transcribe(service) => {
-                let (listener, reports) = transcribe::open(Arc::clone(service), bill);
-                (Box::new(listener), reports)
-            }
-            Self::Streaming(service) => {
-                let (listener, reports) = streaming::open(Arc::clone(service), bill);
-                (Box::new(listener), reports)
-            }
+            Self::PocketSphinx(clinic) => ears::open(Arc::clone(clinic)),
+            Self::Transcription(endpoint) => transcription::open(Arc::clone(endpoint), bill),
+            Self::Transcribe(service) => transcribe::open(Arc::clone(service), bill),
+            Self::Streaming(service) => streaming::open(Arc::clone(service), bill),
         }
     }
 }
@@ -114,25 +103,11 @@ impl Provider for AsrStage {
 pub(super) fn open(
     stage: &Arc<Stage<AsrStage>>,
     meter: &Arc<Meter>,
-) -> (Box<dyn Asr>, mpsc::Receiver<AsrReport>) {
+) -> (Listener, mpsc::Receiver<AsrReport>) {
     match stage.only() {
         Some(only) => only.open(stage.bill(0, meter)),
-        None => {
-            let (chain, reports) = chain::open(stage, meter);
-            (Box::new(chain), reports)
-        }
+        None => chain::open(stage, meter),
     }
-}
-
-/// A call's handle on its recogniser. Dropping it ends the recognition.
-///
-/// Nothing here waits: what is asked is answered by reports, in order.
-pub(super) trait Asr: Send {
-    /// Something other than audio.
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun>;
-
-    /// Some of the turn's audio. Dropped and counted if the recogniser is far behind.
-    fn hear(&mut self, frame: PcmFrame);
 }
 
 /// What a recogniser is told.

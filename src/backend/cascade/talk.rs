@@ -27,7 +27,7 @@ use self::reply::{Ending, Made, Reply};
 pub(super) use self::speaking::Voicing;
 use self::usage::Accounts;
 use self::words::Words;
-use super::asr::{Ask, Asr, AsrReport};
+use super::asr::{Ask, AsrReport, Listener};
 use super::dialogue::Answer;
 use super::llm::ModelReport;
 use super::meter::Meter;
@@ -42,7 +42,7 @@ use crate::tools::ToolDone;
 
 /// One call's conversation.
 pub(super) struct Talk {
-    asr: Box<dyn Asr>,
+    asr: Listener,
     tts: Box<dyn Tts>,
     brain: Brain,
     from_asr: mpsc::Receiver<AsrReport>,
@@ -92,7 +92,7 @@ const GOODBYE: &str = "the user said goodbye";
 
 impl Talk {
     pub(super) fn new(
-        (asr, from_asr): (Box<dyn Asr>, mpsc::Receiver<AsrReport>),
+        (asr, from_asr): (Listener, mpsc::Receiver<AsrReport>),
         (tts, from_tts): (Box<dyn Tts>, mpsc::Receiver<TtsReport>),
         brain: BrainParts,
         voicing: Voicing,

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::asr::{Ask, Asr, AsrReport};
+use super::asr::{Ask, AsrReport};
 use super::llm::LlmSettings;
 use super::meter::Bill;
 use super::tts::Voice;
@@ -102,7 +102,7 @@ fn frames(pcm: &[i16]) -> Vec<PcmFrame> {
 
 /// A call's recognisers by themselves.
 struct Listener {
-    ears: Box<dyn Asr>,
+    ears: asr::Listener,
     reports: mpsc::Receiver<AsrReport>,
 }
 

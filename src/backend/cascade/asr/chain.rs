@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::heard::{Heard, Turns};
 use super::listener::Listener;
-use super::{Ask, Asr, AsrReport, AsrStage};
+use super::{Ask, AsrReport, AsrStage};
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::meter::Meter;
 use crate::backend::cascade::stage::{Stage, exhausted};
@@ -58,7 +58,7 @@ struct Running {
     /// The right to ask it, or what is left of it once turns' attempts have their own; `None` if it was
     /// opened for an attempt.
     permit: Option<Permit>,
-    asr: Box<dyn Asr>,
+    asr: Listener,
     reports: mpsc::Receiver<AsrReport>,
     /// By when it is to be ready, unless it is; `None` where a turn's attempt sees to that.
     ready_by: Option<SessionTime>,

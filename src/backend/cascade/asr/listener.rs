@@ -4,11 +4,13 @@ use std::future::Future;
 
 use tokio::sync::mpsc;
 
-use super::{Ask, Asr, AsrReport, Overrun};
+use super::{Ask, AsrReport, Overrun};
 use crate::agent::PcmFrame;
 use crate::limits::{RECOGNISER_ASKS_MAX, RECOGNISER_QUEUE_MAX, RECOGNISER_REPORTS_MAX};
 
 /// The handle. Dropping it ends the recogniser, which finds that nothing more is asked.
+///
+/// Nothing here waits: what is asked is answered by reports, in order.
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Listener {
     asks: mpsc::Sender<Ask>,
@@ -18,7 +20,7 @@ pub(in crate::backend::cascade) struct Listener {
 
 impl Listener {
     /// Starts the task that `listen` makes of what is asked and of where to report.
-    pub(super) fn spawn<T: Future<Output = ()> + Send + 'static>(
+    pub(in crate::backend::cascade) fn spawn<T: Future<Output = ()> + Send + 'static>(
         listen: impl FnOnce(mpsc::Receiver<Ask>, mpsc::Sender<AsrReport>) -> T,
     ) -> (Self, mpsc::Receiver<AsrReport>) {
         Self::begin(|asked, reports| {
@@ -35,10 +37,9 @@ impl Listener {
         begin(asked, reports);
         (Self { asks, frames_dropped: 0 }, reported)
     }
-}
 
-impl Asr for Listener {
-    fn ask(&mut self, ask: Ask) -> Result<(), Overrun> {
+    /// Something other than audio.
+    pub(in crate::backend::cascade) fn ask(&self, ask: Ask) -> Result<(), Overrun> {
         // Audio leaves room for requests: a call that cannot end its turns is over.
         let spared = if matches!(ask, Ask::Frame(_)) { RECOGNISER_ASKS_MAX } else { 0 };
         if self.asks.capacity() < spared {
@@ -47,7 +48,8 @@ impl Asr for Listener {
         self.asks.try_send(ask).map_err(|_| Overrun)
     }
 
-    fn hear(&mut self, frame: PcmFrame) {
+    /// Some of the turn's audio. Dropped and counted if the recogniser is far behind.
+    pub(in crate::backend::cascade) fn hear(&mut self, frame: PcmFrame) {
         if self.ask(Ask::Frame(Box::new(frame))).is_err() {
             self.frames_dropped += 1;
         }

@@ -2,32 +2,23 @@
 
 use super::memory::{remembering, says};
 use super::*;
-use crate::backend::cascade::asr::Overrun;
 use crate::backend::cascade::talk::Report;
 use crate::backend::session::Machine;
 use crate::time::SessionTime;
 
 const NOW: SessionTime = SessionTime::ZERO;
 
-/// A recogniser whose reports the test makes up.
-struct Dictated;
-
-impl Asr for Dictated {
-    fn ask(&mut self, _: Ask) -> Result<(), Overrun> {
-        Ok(())
-    }
-
-    fn hear(&mut self, _: PcmFrame) {}
-}
-
 /// A call's conversation that is driven by hand.
 fn talk(cascade: &Cascade) -> Talk {
     let meter = Arc::default();
     let model = Arc::clone(cascade.model.as_ref().expect("a model answers"));
     let brain = Brain::model(model, &cascade.tools, &cascade.memory, context(), &meter);
+    // Its reports are made up here.
+    let (ears, _) =
+        asr::Listener::spawn(async |mut asked, _| while asked.recv().await.is_some() {});
     let (_, reports) = mpsc::channel(1);
     let voice = tts::open(&cascade.tts, &meter);
-    Talk::new((Box::new(Dictated), reports), voice, brain, cascade.voice(), meter)
+    Talk::new((ears, reports), voice, brain, cascade.voice(), meter)
 }
 
 fn typed(n: u32, text: &str) -> BackendInput {

@@ -11,7 +11,6 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use super::*;
 use crate::agent::PcmFrame;
-use crate::backend::cascade::asr::Asr as _;
 use crate::backend::tests::within;
 use crate::call::event::{Generation, TurnId};
 use crate::cascade::failover::FailureKind;

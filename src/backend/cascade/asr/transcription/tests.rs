@@ -4,7 +4,6 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::agent::PcmFrame;
-use crate::backend::cascade::asr::Asr as _;
 use crate::backend::cascade::llm::model::tests::{Act, answer, serve_all};
 use crate::backend::tests::within;
 use crate::call::event::{Generation, TurnId};
