@@ -38,9 +38,10 @@ impl Accounts {
         self.due
     }
 
-    /// Whatever was done may have to be paid for.
+    /// Whatever was done may have to be paid for: it is told soon, and not later than it would be anyway.
     fn expect(&mut self, now: SessionTime) {
-        self.due.get_or_insert(now + PAUSE);
+        let soon = now + PAUSE;
+        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
     }
 }
 
@@ -93,5 +94,21 @@ impl Talk {
         if usage != Usage::default() {
             self.events.push_back(BackendEvent::Used { turn, usage });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_told_soon_however_far_the_next_telling_is() {
+        let at = SessionTime::from_millis;
+        let mut accounts = Accounts::new(Arc::default());
+        accounts.due = Some(at(0) + EVERY);
+        accounts.expect(at(500));
+        assert_eq!(accounts.due(), Some(at(500) + PAUSE));
+        accounts.expect(at(900));
+        assert_eq!(accounts.due(), Some(at(500) + PAUSE), "what follows does not put it off");
     }
 }
