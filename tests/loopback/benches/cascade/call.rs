@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use antiphon::agent::{Agent, AgentSettings, BackendInput};
 use antiphon::backend::cascade::Cascade;
-use antiphon::backend::{Backend as _, BackendSession, channels};
-use antiphon::call::event::{BackendCommand, TurnMetrics};
+use antiphon::backend::{Backend as _, BackendOutput, BackendSession, channels};
+use antiphon::call::event::{BackendCommand, BackendEvent, TurnMetrics};
 use antiphon::call::settings::{CallSettings, EndpointSettings};
 use antiphon::dsp::vad::level::LevelVoice;
 use antiphon::limits::FRAME_MS;
@@ -18,7 +18,7 @@ use antiphon_loopback::{Caller, Codec, Sockets};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
-use crate::servers::{Answer, Audio, Script, start};
+use crate::servers::{Answer, Audio, SAMPLE, Script, start};
 use crate::{PATIENCE, cascade, context, quantile};
 
 const SPOKEN: Duration = Duration::from_millis(900);
@@ -95,7 +95,8 @@ async fn measure(
     count: usize,
 ) -> Vec<TurnMetrics> {
     let (answer, audio) = (Answer::Text("It is nine."), Audio::AtOnce(REPLY));
-    let (url, _seen) = start(Script { transcript, first_token, first_audio, answer, audio }).await;
+    let script = Script { transcript, first_token, first_audio, answer, audio, sample: SAMPLE };
+    let (url, _seen) = start(script).await;
     let (backend, mut measured) = watched(&cascade(&[url]));
     let udp = ([127, 0, 0, 1], 0).into();
     let config = EndpointConfig { udp, tcp: None, advertise: Advertise::Host };
@@ -142,16 +143,20 @@ fn codec_48k() -> NegotiatedCodec {
     NegotiatedCodec::opus(48_000).expect("Opus")
 }
 
-/// A session whose commands are looked at on their way: what the call measured of each turn.
-fn watched(cascade: &Arc<Cascade>) -> (BackendSession, mpsc::UnboundedReceiver<TurnMetrics>) {
+/// What the call measured of a turn, or why it was not answered.
+type Measured = Result<TurnMetrics, String>;
+
+/// A session that is looked at: what became of each turn.
+fn watched(cascade: &Arc<Cascade>) -> (BackendSession, mpsc::UnboundedReceiver<Measured>) {
     let inner = cascade.open(context()).expect("there is room");
     let (session, mut ends) = channels();
     let (found, measured) = mpsc::unbounded_channel();
     let BackendSession { input, mut output } = inner;
+    let failed = found.clone();
     tokio::spawn(async move {
         while let Some(command) = ends.input.recv().await {
             if let BackendInput::Command(BackendCommand::Measured(metrics)) = &command {
-                let _ = found.send(*metrics);
+                let _ = found.send(Ok(*metrics));
             }
             if input.send(command).await.is_err() {
                 return;
@@ -160,6 +165,9 @@ fn watched(cascade: &Arc<Cascade>) -> (BackendSession, mpsc::UnboundedReceiver<T
     });
     tokio::spawn(async move {
         while let Some(said) = output.recv().await {
+            if let BackendOutput::Event(BackendEvent::ReplyFailed { message, .. }) = &said {
+                let _ = failed.send(Err(message.clone()));
+            }
             if ends.output.send(said).await.is_err() {
                 return;
             }
@@ -186,7 +194,7 @@ impl Voice {
     /// Sends silence until the agent has answered.
     async fn silent_until(
         &mut self,
-        measured: &mut mpsc::UnboundedReceiver<TurnMetrics>,
+        measured: &mut mpsc::UnboundedReceiver<Measured>,
     ) -> TurnMetrics {
         let answered = async {
             loop {
@@ -196,7 +204,8 @@ impl Voice {
                 }
             }
         };
-        timeout(PATIENCE, answered).await.expect("the agent answers")
+        let measured = timeout(PATIENCE, answered).await.expect("the agent answers");
+        measured.unwrap_or_else(|message| panic!("a turn was not answered: {message}"))
     }
 
     async fn packet(&mut self, is_loud: bool) {

@@ -1,16 +1,19 @@
 //! A cascade's stages with scripted times, over HTTP/1.1 on loopback.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep_until;
 
 pub(crate) const RATE_HZ: u32 = 24_000;
 /// What Sesame CSM's codec makes at a time.
 pub(crate) const FRAME: Duration = Duration::from_millis(80);
+/// How long a letter sounds in a voice that is paced.
+const LETTER: Duration = Duration::from_millis(60);
 const FRAME_SAMPLES: usize = 1_920;
 /// What each question is understood as, so that an answer made ahead is the answer.
 const HEARD: &str = "what is it";
@@ -23,7 +26,12 @@ pub(crate) struct Script {
     pub(crate) first_audio: Duration,
     pub(crate) answer: Answer,
     pub(crate) audio: Audio,
+    /// Every sample of the voice, by which it is told from another.
+    pub(crate) sample: i16,
 }
+
+/// A voice like any other.
+pub(crate) const SAMPLE: i16 = 0x1000;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
@@ -37,7 +45,7 @@ pub(crate) enum Answer {
 pub(crate) enum Audio {
     /// So much of it for each phrase, at once.
     AtOnce(Duration),
-    /// Frame by frame, each of which takes this share of its length; 60 ms for each letter.
+    /// Frame by frame, each of which takes this share of its length; [`LETTER`] for each letter.
     Paced(f64),
     /// The same, but the server dies when it has made so many frames of the first phrase.
     Dies(f64, usize),
@@ -48,12 +56,14 @@ pub(crate) enum Audio {
 pub(crate) enum Seen {
     /// The model's text was sent.
     Written(Instant),
+    /// The recogniser was sent a turn.
+    Heard,
     /// A voice was asked to say this.
     Asked(String),
     /// The caller of this stage hung up in the middle of an answer.
     HungUp(&'static str, Instant),
-    /// The server died.
-    Died(Instant),
+    /// The server died, so many letters into what it was asked to say.
+    Died(Instant, usize),
 }
 
 /// Starts the stages; answers their base address and what happens.
@@ -132,6 +142,7 @@ impl Server {
     }
 
     async fn transcribe(&mut self) -> bool {
+        let _ = self.seen.send(Seen::Heard);
         if !self.waited(self.script.transcript, "asr").await {
             return false;
         }
@@ -178,8 +189,8 @@ impl Server {
         if !self.waited(self.script.first_audio, "tts").await || !self.begin("audio/pcm").await {
             return Spoken::HungUp;
         }
-        let frame = [0x00, 0x10].repeat(FRAME_SAMPLES);
-        let frames = Duration::from_millis(60 * text.len() as u64).div_duration_f64(FRAME).ceil();
+        let frame = self.script.sample.to_le_bytes().repeat(FRAME_SAMPLES);
+        let frames = (LETTER * text.len() as u32).div_duration_f64(FRAME).ceil();
         let (share, frames, dies_after) = match self.script.audio {
             Audio::AtOnce(length) => (0.0, length.div_duration_f64(FRAME).ceil(), usize::MAX),
             Audio::Paced(share) => (share, frames, usize::MAX),
@@ -187,7 +198,8 @@ impl Server {
         };
         for at in 0..frames as usize {
             if at == dies_after {
-                let _ = self.seen.send(Seen::Died(Instant::now()));
+                let letters = (FRAME * at as u32).div_duration_f64(LETTER) as usize;
+                let _ = self.seen.send(Seen::Died(Instant::now(), letters));
                 return Spoken::Dead;
             }
             if share > 0.0 && !self.waited(FRAME.mul_f64(share), "tts").await {
@@ -205,17 +217,20 @@ impl Server {
         if duration.is_zero() {
             return true;
         }
-        let until = tokio::time::Instant::now() + duration;
-        tokio::select! {
-            () = sleep_until(until) => true,
-            // Nothing more is sent on this connection before the answer.
-            _ = self.socket.readable() => {
-                if matches!(self.socket.try_read(&mut [0; 1]), Ok(0) | Err(_)) {
-                    let _ = self.seen.send(Seen::HungUp(stage, Instant::now()));
-                    return false;
-                }
-                sleep(Duration::ZERO).await;
-                true
+        let until = sleep_until(tokio::time::Instant::now() + duration);
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                () = &mut until => return true,
+                _ = self.socket.readable() => match self.socket.try_read(&mut [0; 1]) {
+                    // It only looked as if something had come.
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Ok(1..) => panic!("nothing more is sent on a connection before the answer"),
+                    Ok(0) | Err(_) => {
+                        let _ = self.seen.send(Seen::HungUp(stage, Instant::now()));
+                        return false;
+                    }
+                },
             }
         }
     }
