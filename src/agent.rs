@@ -23,7 +23,7 @@ use crate::call::event::{
 use crate::call::settings::{CallSettings, EndpointStrategy, TurnAuthority};
 use crate::call::{Call, CallStats, Timer};
 use crate::dsp::vad::VoiceModel;
-use crate::limits::{FRAME, FRAME_MS, WIDEBAND_FRAME};
+use crate::limits::{FRAME_MS, WIDEBAND_FRAME};
 use crate::media::codec::Codec;
 use crate::media::downlink::{Clips, Downlink, DownlinkStats, Rejected};
 pub use crate::media::frame::{EncodedFrame, PayloadKind, PcmFrame, RtpPacket};
@@ -149,7 +149,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         if !self.ended {
             self.downlink.start(now);
             self.call.handle_connected(now);
-            self.follow_call();
+            self.follow_call(now);
         }
     }
 
@@ -180,7 +180,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     /// The backend said something.
     pub fn handle_backend(&mut self, now: SessionTime, event: BackendEvent) {
         self.call.handle_backend(now, event);
-        self.follow_call();
+        self.follow_call(now);
     }
 
     /// Reply audio arrived: mono, signed 16 bit.
@@ -196,7 +196,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             self.observed.push(|| Observed::ReplyAudio { generation, taken: None });
             return;
         }
-        match self.downlink.push(generation, sample_rate_hz, pcm) {
+        match self.downlink.push(now, generation, sample_rate_hz, pcm) {
             Ok(()) => {
                 let length = length(pcm.len(), sample_rate_hz);
                 let speech = speech(pcm, sample_rate_hz);
@@ -210,26 +210,26 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
                 self.call.handle_backend(now, BackendEvent::ReplyFailed { generation, message });
             }
         }
-        self.follow_call();
+        self.follow_call(now);
     }
 
     /// The backend's input queue is full: it no longer reads.
     pub fn handle_backend_stuck(&mut self, now: SessionTime) {
         self.call.handle_backend_stuck(now);
-        self.follow_call();
+        self.follow_call(now);
     }
 
     /// What the turn's model answered to [`AgentOutput::JudgeTurn`]; `None` if it could not say.
     pub fn handle_turn_judged(&mut self, now: SessionTime, turn: TurnId, probability: Option<f32>) {
         self.observed.push(|| Observed::TurnJudged { turn, probability });
         self.call.handle_turn_judged(now, turn, probability);
-        self.follow_call();
+        self.follow_call(now);
     }
 
     /// The user's client asked for something.
     pub fn handle_client(&mut self, now: SessionTime, command: ClientCommand) {
         self.call.handle_client(now, command);
-        self.follow_call();
+        self.follow_call(now);
     }
 
     /// A deadline of [`Agent::poll_timeout`] was reached.
@@ -244,18 +244,16 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
         }
         self.observed.push(|| Observed::Deadlines);
         self.call.handle_timeout(now);
-        self.follow_call();
+        self.follow_call(now);
         while !self.ended
             && let Some(slot) = self.downlink.poll_slot(now, &mut self.codec)
         {
             self.observed.push(|| Observed::Sent(slot.sent));
             self.observed.push_audio(|| Observed::SentAudio(self.downlink.last_frame().into()));
             self.outputs.extend(slot.packet.map(AgentOutput::Packet));
-            if let Some(next) = self.downlink.next_slot() {
-                self.uplink.handle_sent(next - FRAME, self.downlink.last_frame());
-            }
+            self.uplink.handle_sent(slot.at, self.downlink.last_frame());
             self.call.handle_sent(now, &slot.sent);
-            self.follow_call();
+            self.follow_call(now);
         }
     }
 
@@ -320,7 +318,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
             pcm: Box::new(frame.pcm),
         });
         // What is released from the held ring is older than this frame.
-        self.follow_call();
+        self.follow_call(now);
         match disposition {
             Disposition::Forward => {
                 // What was held and not released came to nothing.
@@ -347,7 +345,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
     }
 
     /// Does what the conversation decided.
-    fn follow_call(&mut self) {
+    fn follow_call(&mut self, now: SessionTime) {
         while let Some(output) = self.call.poll_output() {
             self.observed.push(|| Observed::Output(output.clone()));
             match output {
@@ -358,7 +356,7 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
                         self.send_to_backend(BackendInput::Audio(pcm));
                     }
                 }
-                Output::Downlink(command) => self.downlink.command(command),
+                Output::Downlink(command) => self.downlink.command(now, command),
                 Output::JudgeTurn { turn } => {
                     let pcm = self.turn_sound.as_ref().map(TurnSound::samples).unwrap_or_default();
                     self.outputs.push_back(AgentOutput::JudgeTurn { turn, pcm });

@@ -118,16 +118,16 @@ fn the_downlink_does_not_allocate_while_it_plays_pauses_or_is_silent() {
     let mut count = 0;
     check("downlink", || {
         count += 1;
+        let now = downlink.next_slot().expect("it was started");
         match count % 25 {
-            1 => downlink.command(DownlinkCommand::Play { generation }),
-            8 => downlink.command(DownlinkCommand::Pause),
-            12 => downlink.command(DownlinkCommand::Resume),
-            20 => downlink.command(DownlinkCommand::Flush),
+            1 => downlink.command(now, DownlinkCommand::Play { generation }),
+            8 => downlink.command(now, DownlinkCommand::Pause),
+            12 => downlink.command(now, DownlinkCommand::Resume),
+            20 => downlink.command(now, DownlinkCommand::Flush),
             _ => {}
         }
         // Refused while nothing is to be played.
-        let _ = downlink.push(generation, 24_000, &pcm);
-        let now = downlink.next_slot().expect("it was started");
+        let _ = downlink.push(now, generation, 24_000, &pcm);
         assert!(downlink.poll_slot(now, &mut codec).is_some());
     });
 }

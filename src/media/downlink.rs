@@ -23,6 +23,9 @@
 //! and rises again after the clip's end. It is of no reply, and `Pause`, `Resume` and `Flush` hold, go
 //! on with and end it as they do a reply.
 //!
+//! What begins while nothing is being sent begins at once: the clock comes forward to it. A frame that may
+//! leave need not wait for a slot that is only a matter of chance.
+//!
 //! While there is nothing to say the encoder is not called. One frame of silence pushes the end of
 //! the speech out of the encoder's look-ahead, a few cached packets let the receiver's decoder come
 //! to rest, and then one every 400 ms keeps the track and the NAT binding alive.
@@ -76,6 +79,8 @@ pub enum Rejected {
 /// What one slot of 20 ms came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
+    /// When it was due.
+    pub at: SessionTime,
     /// For the conversation's ledger.
     pub sent: SentFrame,
     /// For the network; `None` in most slots of a silence.
@@ -195,13 +200,17 @@ impl Downlink {
     /// Queues reply audio: mono, at `rate_hz`, which may not change within a reply.
     pub fn push(
         &mut self,
+        now: SessionTime,
         generation: Generation,
         rate_hz: u32,
         pcm: &[i16],
     ) -> Result<(), Rejected> {
         let verdict = self.admit(generation, rate_hz, pcm);
         match verdict {
-            Ok(()) => self.source.push(rate_hz, pcm),
+            Ok(()) => {
+                self.source.push(rate_hz, pcm);
+                self.hurry(now);
+            }
             Err(Rejected::Stale) => self.stats.blocks_stale += 1,
             Err(_) => self.stats.blocks_refused += 1,
         }
@@ -214,7 +223,7 @@ impl Downlink {
     }
 
     /// Does what the conversation asks.
-    pub fn command(&mut self, command: DownlinkCommand) {
+    pub fn command(&mut self, now: SessionTime, command: DownlinkCommand) {
         match command {
             DownlinkCommand::Play { generation } => self.play(generation),
             DownlinkCommand::Pause => self.pause(),
@@ -229,6 +238,7 @@ impl Downlink {
             }
             DownlinkCommand::Clip { clip } => self.play_clip(clip),
         }
+        self.hurry(now);
     }
 
     /// The next slot, if it is due at `now`. Call it until it says `None`.
@@ -241,7 +251,11 @@ impl Downlink {
         let generation = self.next_frame();
         let level_dbfs = level::rms_dbfs(&self.frame);
         let sent = SentFrame { generation, level_dbfs, queued: self.source.queued() };
-        Some(Slot { sent, packet: self.packet(tick, level_dbfs, codec) })
+        let packet = self.packet(tick, level_dbfs, codec);
+        if self.quiet.is_at_rest() {
+            self.pacer.as_mut()?.go_back();
+        }
+        Some(Slot { at: tick.at, sent, packet })
     }
 
     /// The PCM of the last slot as the far end will hear it, at the codec's rate: what an echo
@@ -353,6 +367,27 @@ impl Downlink {
 // ==== Slots ====
 
 impl Downlink {
+    /// Lets what would begin in the next slot begin at once, if nothing is being sent.
+    fn hurry(&mut self, now: SessionTime) {
+        if self.quiet.is_at_rest()
+            && self.begins()
+            && let Some(pacer) = &mut self.pacer
+        {
+            pacer.come_forward(now);
+        }
+    }
+
+    /// Whether a clip or a reply begins in the next slot.
+    fn begins(&self) -> bool {
+        if self.clips.is_playing() {
+            return self.clips.begins();
+        }
+        self.reply.is_some_and(|reply| match reply.phase {
+            Phase::Starting { enough, .. } => reply.finished || self.source.queued() >= enough,
+            Phase::Sounding | Phase::GivingWay | Phase::Pausing | Phase::Paused => false,
+        })
+    }
+
     /// Makes the frame of this slot and says whose audio is in it.
     fn next_frame(&mut self) -> Option<Generation> {
         if let Some(Farewell(generation)) = self.farewell.take() {

@@ -183,15 +183,15 @@ fn downlink(name: &str, sounding: bool) -> Stage {
     let mut downlink = Downlink::new(&codec, 0);
     downlink.start(SessionTime::ZERO);
     let generation = Generation(1);
-    downlink.command(DownlinkCommand::Play { generation });
+    downlink.command(SessionTime::ZERO, DownlinkCommand::Play { generation });
     let mut pcm = Vec::new();
     let step = move || {
+        let now = downlink.next_slot().expect("it was started");
         if sounding {
             pcm.clear();
             pcm.extend(frames.next().iter().copied().map(g711::i16_from_f32));
-            downlink.push(generation, 24_000, &pcm).expect("as much is taken as is pushed");
+            downlink.push(now, generation, 24_000, &pcm).expect("as much is taken as is pushed");
         }
-        let now = downlink.next_slot().expect("it was started");
         black_box(downlink.poll_slot(now, &mut codec));
     };
     Stage { name: format!("downlink {name}, 24 kHz, no encoder"), step: Box::new(step) }

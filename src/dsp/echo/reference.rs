@@ -36,8 +36,8 @@ impl Reference {
         }
     }
 
-    /// Takes in the frame that begins at `at`. A gap before it was silence; what overlaps the frame
-    /// before is dropped.
+    /// Takes in the frame that begins at `at`. A gap before it was silence; it takes the place of what it
+    /// overlaps with, since speech that began early cut a silent frame short.
     pub(super) fn write(&mut self, at: i64, frame: &[f32; FRAME_SAMPLES]) {
         // Beyond a whole ring of silence there is nothing left to overwrite.
         let gap = (at - self.end).clamp(0, CAPACITY as i64);
@@ -46,8 +46,8 @@ impl Reference {
             let length = (at - self.end).min(FRAME_SAMPLES as i64) as usize;
             self.append(&[0.0; FRAME_SAMPLES][..length]);
         }
-        let known = (self.end - at).min(FRAME_SAMPLES as i64) as usize;
-        self.append(&frame[known..]);
+        self.end = at;
+        self.append(frame);
     }
 
     /// The sound from `at` on; silence where it is not known.
@@ -150,11 +150,13 @@ mod tests {
         let mut found = [9.0; 4];
         reference.read(398, &mut found);
         assert_eq!(found, [0.0, 0.0, 400.0 / 65_536.0, 401.0 / 65_536.0]);
-        // A gap, then a frame that overlaps what is known.
+        // A gap, then a frame that cuts the one before it short.
         reference.write(8_000, &ramp(8_000));
         reference.write(8_200, &ramp(0));
         reference.read(7_998, &mut found);
         assert_eq!(found, [0.0, 0.0, 8_000.0 / 65_536.0, 8_001.0 / 65_536.0]);
+        reference.read(8_198, &mut found);
+        assert_eq!(found, [8_198.0, 8_199.0, 0.0, 1.0].map(|number| number / 65_536.0));
         reference.read(8_518, &mut found);
         assert_eq!(found, [318.0 / 65_536.0, 319.0 / 65_536.0, 0.0, 0.0]);
         // An hour later nothing of it is left.

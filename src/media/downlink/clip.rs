@@ -124,6 +124,11 @@ impl ClipPlayer {
         self.playing.is_some()
     }
 
+    /// Whether the next frame rises from silence.
+    pub(super) fn begins(&self) -> bool {
+        self.playing.as_ref().is_some_and(|playing| matches!(playing.phase, Phase::Rising(_)))
+    }
+
     /// Whether there is anything to play for `clip` that is not being played.
     pub(super) fn would_start(&self, clip: Clip) -> bool {
         let is_same = self.playing.as_ref().is_some_and(|playing| playing.clip == clip);

@@ -36,6 +36,12 @@ impl Quiet {
         Self { slots: 1 }
     }
 
+    /// Whether nothing was sent in the last slot.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.slots > TRAILING_SLOTS
+            && !(self.slots - TRAILING_SLOTS).is_multiple_of(KEEP_ALIVE_SLOTS)
+    }
+
     /// What is sent in the next slot.
     pub(super) const fn next(&mut self, is_silent: bool) -> Sending {
         let before = self.slots;

@@ -69,20 +69,32 @@ impl Rig {
     /// One that plays `generation`, all of which is queued.
     fn playing(generation: Generation, rate_hz: u32, pcm: &[i16]) -> Self {
         let mut rig = Self::new();
-        rig.downlink.command(DownlinkCommand::Play { generation });
+        rig.command(DownlinkCommand::Play { generation });
         rig.push(generation, rate_hz, pcm);
         rig
     }
 
     fn push(&mut self, generation: Generation, rate_hz: u32, pcm: &[i16]) {
         for block in pcm.chunks(BACKEND_BLOCK_SAMPLES_MAX) {
-            self.downlink.push(generation, rate_hz, block).expect("it is to be played");
+            self.offer(generation, rate_hz, block).expect("it is to be played");
         }
     }
 
+    fn offer(&mut self, generation: Generation, rate_hz: u32, pcm: &[i16]) -> Result<(), Rejected> {
+        self.downlink.push(self.now(), generation, rate_hz, pcm)
+    }
+
+    fn command(&mut self, command: DownlinkCommand) {
+        self.downlink.command(self.now(), command);
+    }
+
+    /// When the next slot is due.
+    fn now(&self) -> SessionTime {
+        self.downlink.next_slot().expect("it was started")
+    }
+
     fn slot(&mut self) -> Slot {
-        let now = self.downlink.next_slot().expect("it was started");
-        let slot = self.downlink.poll_slot(now, &mut self.codec).expect("it is due");
+        let slot = self.downlink.poll_slot(self.now(), &mut self.codec).expect("it is due");
         self.pcm.extend_from_slice(self.downlink.last_frame());
         slot
     }
@@ -92,7 +104,7 @@ impl Rig {
     }
 
     fn finish(&mut self, generation: Generation) {
-        self.downlink.command(DownlinkCommand::Finish { generation });
+        self.command(DownlinkCommand::Finish { generation });
     }
 }
 
@@ -135,7 +147,7 @@ fn every_rate_keeps_its_length_and_its_energy() {
     for codec_rate_hz in [8_000, 16_000, 48_000] {
         for rate_hz in REPLY_RATES_HZ {
             let mut rig = Rig::encoding(codec_rate_hz);
-            rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+            rig.command(DownlinkCommand::Play { generation: ONE });
             rig.push(ONE, rate_hz, &tone(rate_hz, 1_000.0, rate_hz as usize / 2));
             rig.finish(ONE);
             let slots = rig.slots(40);
@@ -161,8 +173,8 @@ proptest! {
         for command in commands {
             let was_paused = paused;
             match command {
-                0 => { rig.downlink.command(DownlinkCommand::Pause); paused = true; }
-                1 => { rig.downlink.command(DownlinkCommand::Resume); paused = false; }
+                0 => { rig.command(DownlinkCommand::Pause); paused = true; }
+                1 => { rig.command(DownlinkCommand::Resume); paused = false; }
                 _ => {}
             }
             if next + 960 > 32_000 {
@@ -195,8 +207,8 @@ proptest! {
 fn a_pause_taken_back_before_its_frame_leaves_no_trace() {
     let mut rig = Rig::playing(ONE, 48_000, &numbered(5 * FRAME_SAMPLES));
     rig.slots(2);
-    rig.downlink.command(DownlinkCommand::Pause);
-    rig.downlink.command(DownlinkCommand::Resume);
+    rig.command(DownlinkCommand::Pause);
+    rig.command(DownlinkCommand::Resume);
     rig.slots(2);
     let sent = rig.pcm[240..].iter().map(|sample| number(*sample));
     assert!(sent.eq(241..=4 * 960));
@@ -206,7 +218,7 @@ fn a_pause_taken_back_before_its_frame_leaves_no_trace() {
 fn nothing_of_a_reply_is_left_in_the_next() {
     let mut rig = Rig::playing(ONE, 8_000, &[i16::MAX; 800]);
     rig.slots(2);
-    rig.downlink.command(DownlinkCommand::Play { generation: TWO });
+    rig.command(DownlinkCommand::Play { generation: TWO });
     rig.push(TWO, 8_000, &[0; 800]);
     assert_eq!(rig.slot().sent.generation, Some(ONE), "its last frame fades");
     for slot in rig.slots(4) {
@@ -241,37 +253,37 @@ const STEEPEST: f32 = 0.0288 + 0.0033 + 0.001;
 fn nothing_that_is_asked_for_clicks() {
     type Script = fn(&mut Rig);
     let scripts: [(&str, Script); 9] = [
-        ("pause", |rig| rig.downlink.command(DownlinkCommand::Pause)),
-        ("flush", |rig| rig.downlink.command(DownlinkCommand::Flush)),
+        ("pause", |rig| rig.command(DownlinkCommand::Pause)),
+        ("flush", |rig| rig.command(DownlinkCommand::Flush)),
         ("another reply", |rig| {
-            rig.downlink.command(DownlinkCommand::Play { generation: TWO });
+            rig.command(DownlinkCommand::Play { generation: TWO });
             rig.push(TWO, 24_000, &tone(24_000, 440.0, 4_000)[7..]);
         }),
         ("pause and resume", |rig| {
-            rig.downlink.command(DownlinkCommand::Pause);
+            rig.command(DownlinkCommand::Pause);
             rig.slots(3);
-            rig.downlink.command(DownlinkCommand::Resume);
+            rig.command(DownlinkCommand::Resume);
         }),
         ("pause and resume at once", |rig| {
-            rig.downlink.command(DownlinkCommand::Pause);
-            rig.downlink.command(DownlinkCommand::Resume);
+            rig.command(DownlinkCommand::Pause);
+            rig.command(DownlinkCommand::Resume);
         }),
         ("pause, then flush in the same slot", |rig| {
-            rig.downlink.command(DownlinkCommand::Pause);
-            rig.downlink.command(DownlinkCommand::Flush);
+            rig.command(DownlinkCommand::Pause);
+            rig.command(DownlinkCommand::Flush);
         }),
         ("pause, then flush a slot later", |rig| {
-            rig.downlink.command(DownlinkCommand::Pause);
+            rig.command(DownlinkCommand::Pause);
             rig.slot();
-            rig.downlink.command(DownlinkCommand::Flush);
+            rig.command(DownlinkCommand::Flush);
         }),
         ("finish", |rig| rig.finish(ONE)),
         ("flush twice with a reply between", |rig| {
-            rig.downlink.command(DownlinkCommand::Flush);
-            rig.downlink.command(DownlinkCommand::Play { generation: TWO });
+            rig.command(DownlinkCommand::Flush);
+            rig.command(DownlinkCommand::Play { generation: TWO });
             rig.push(TWO, 24_000, &tone(24_000, 440.0, 4_000)[9..]);
             rig.slots(2);
-            rig.downlink.command(DownlinkCommand::Flush);
+            rig.command(DownlinkCommand::Flush);
         }),
     ];
     for (name, script) in scripts {
@@ -316,7 +328,7 @@ fn a_little_audio_is_played_after_a_short_wait() {
 fn flush_is_silent_after_one_frame() {
     let mut rig = Rig::playing(ONE, 24_000, &tone(24_000, 440.0, 24_000));
     rig.slots(5);
-    rig.downlink.command(DownlinkCommand::Flush);
+    rig.command(DownlinkCommand::Flush);
     let fading = rig.slot().sent;
     assert_eq!((fading.generation, fading.queued), (Some(ONE), Duration::ZERO));
     assert!(fading.level_dbfs < -11.0 && fading.level_dbfs > -20.0);
@@ -330,23 +342,23 @@ fn flush_is_silent_after_one_frame() {
 fn only_the_announced_reply_is_taken() {
     let mut rig = Rig::new();
     let pcm = [100; 480];
-    assert_eq!(rig.downlink.push(ONE, 24_000, &pcm), Err(Rejected::Stale), "before Play");
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
-    assert_eq!(rig.downlink.push(ONE, 24_000, &pcm), Ok(()));
-    assert_eq!(rig.downlink.push(TWO, 24_000, &pcm), Err(Rejected::Stale));
-    assert_eq!(rig.downlink.push(ONE, 16_000, &pcm), Err(Rejected::BadRate), "it changed");
-    rig.downlink.command(DownlinkCommand::Play { generation: TWO });
-    assert_eq!(rig.downlink.push(ONE, 24_000, &pcm), Err(Rejected::Stale));
-    assert_eq!(rig.downlink.push(TWO, 44_100, &pcm), Err(Rejected::BadRate));
-    assert_eq!(rig.downlink.push(TWO, 0, &pcm), Err(Rejected::BadRate));
-    assert_eq!(rig.downlink.push(TWO, 8_000, &[0; 9_601]), Err(Rejected::TooLong));
-    assert_eq!(rig.downlink.push(TWO, 8_000, &pcm), Ok(()));
+    assert_eq!(rig.offer(ONE, 24_000, &pcm), Err(Rejected::Stale), "before Play");
+    rig.command(DownlinkCommand::Play { generation: ONE });
+    assert_eq!(rig.offer(ONE, 24_000, &pcm), Ok(()));
+    assert_eq!(rig.offer(TWO, 24_000, &pcm), Err(Rejected::Stale));
+    assert_eq!(rig.offer(ONE, 16_000, &pcm), Err(Rejected::BadRate), "it changed");
+    rig.command(DownlinkCommand::Play { generation: TWO });
+    assert_eq!(rig.offer(ONE, 24_000, &pcm), Err(Rejected::Stale));
+    assert_eq!(rig.offer(TWO, 44_100, &pcm), Err(Rejected::BadRate));
+    assert_eq!(rig.offer(TWO, 0, &pcm), Err(Rejected::BadRate));
+    assert_eq!(rig.offer(TWO, 8_000, &[0; 9_601]), Err(Rejected::TooLong));
+    assert_eq!(rig.offer(TWO, 8_000, &pcm), Ok(()));
     rig.finish(ONE);
-    assert_eq!(rig.downlink.push(TWO, 8_000, &pcm), Ok(()), "another one finished");
+    assert_eq!(rig.offer(TWO, 8_000, &pcm), Ok(()), "another one finished");
     rig.finish(TWO);
-    assert_eq!(rig.downlink.push(TWO, 8_000, &pcm), Err(Rejected::Stale), "it is complete");
-    rig.downlink.command(DownlinkCommand::Flush);
-    assert_eq!(rig.downlink.push(TWO, 8_000, &pcm), Err(Rejected::Stale));
+    assert_eq!(rig.offer(TWO, 8_000, &pcm), Err(Rejected::Stale), "it is complete");
+    rig.command(DownlinkCommand::Flush);
+    assert_eq!(rig.offer(TWO, 8_000, &pcm), Err(Rejected::Stale));
     let stats = rig.downlink.stats();
     assert_eq!((stats.blocks_stale, stats.blocks_refused), (5, 4));
 }
@@ -354,14 +366,14 @@ fn only_the_announced_reply_is_taken() {
 #[test]
 fn a_full_queue_says_so_and_forgets_nothing() {
     let mut rig = Rig::new();
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+    rig.command(DownlinkCommand::Play { generation: ONE });
     let second = vec![1; 8_000];
     for _ in 0..120 {
         assert!(rig.downlink.wants_more());
-        assert_eq!(rig.downlink.push(ONE, 8_000, &second), Ok(()));
+        assert_eq!(rig.offer(ONE, 8_000, &second), Ok(()));
     }
     assert!(!rig.downlink.wants_more());
-    assert_eq!(rig.downlink.push(ONE, 8_000, &second), Err(Rejected::Full));
+    assert_eq!(rig.offer(ONE, 8_000, &second), Err(Rejected::Full));
     assert_eq!(rig.slot().sent.queued.as_millis(), 119_980, "one frame less");
     assert!(rig.downlink.wants_more());
 }
@@ -381,11 +393,11 @@ fn a_reply_is_over_with_exactly_one_frame_that_says_so() {
         }),
         ("finished while paused", |rig| {
             rig.slots(2);
-            rig.downlink.command(DownlinkCommand::Pause);
+            rig.command(DownlinkCommand::Pause);
             rig.slots(2);
             rig.finish(ONE);
             rig.slots(5);
-            rig.downlink.command(DownlinkCommand::Resume);
+            rig.command(DownlinkCommand::Resume);
         }),
         ("finished twice", |rig| {
             rig.finish(ONE);
@@ -433,7 +445,7 @@ fn in_silence_the_encoder_rests_and_a_packet_goes_out_now_and_then() {
 fn the_marker_is_on_the_first_packet_after_packets_were_left_out() {
     let mut rig = Rig::new();
     rig.slots(12);
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+    rig.command(DownlinkCommand::Play { generation: ONE });
     rig.push(ONE, 24_000, &tone(24_000, 440.0, 2_400));
     let packets: Vec<EncodedFrame> =
         rig.slots(40).into_iter().filter_map(|slot| slot.packet).collect();
@@ -444,6 +456,46 @@ fn the_marker_is_on_the_first_packet_after_packets_were_left_out() {
     assert!(packets.iter().all(|packet| packet.timestamp % 960 == 0));
     assert_eq!(packets[1].level_dbfs, -9);
     assert_eq!(packets.last().map(|packet| packet.level_dbfs), Some(-127));
+}
+
+#[test]
+fn speech_after_a_silence_begins_at_once_and_its_slots_are_no_more_than_they_were() {
+    let mut rig = Rig::new();
+    let ms = SessionTime::from_millis;
+    rig.slots(12);
+    rig.command(DownlinkCommand::Play { generation: ONE });
+    rig.downlink.push(ms(226), ONE, 48_000, &tone(48_000, 440.0, 500)).expect("it is to be played");
+    assert_eq!(rig.now(), ms(240), "half a frame does not sound yet");
+    rig.downlink.push(ms(227), ONE, 48_000, &tone(48_000, 440.0, 1_420)).expect("and this too");
+    rig.downlink.command(ms(228), DownlinkCommand::Finish { generation: ONE });
+    let sent: Vec<(SessionTime, Option<u32>)> = rig
+        .slots(9)
+        .iter()
+        .map(|slot| (slot.at, slot.packet.as_ref().map(|packet| packet.timestamp)))
+        .collect();
+    let (early, on_time) = (227, 380);
+    for (n, (at, timestamp)) in sent[..6].iter().enumerate() {
+        let expected_ms = early + 20 * n as u64;
+        assert_eq!((*at, *timestamp), (ms(expected_ms), Some(expected_ms as u32 * 48)));
+    }
+    // At rest again, they are back where they were.
+    let after: Vec<SessionTime> = sent[6..].iter().map(|(at, _)| *at).collect();
+    assert_eq!(after, [ms(347), ms(on_time), ms(on_time + 20)]);
+    assert_eq!(rig.downlink.stats().slots, 21, "one every 20 ms, as ever");
+}
+
+#[test]
+fn nothing_comes_forward_while_packets_are_sent() {
+    // The encoder is still being emptied, or a packet has just gone out to keep the track alive.
+    for slots in [1, 2, 3, 23] {
+        let mut rig = Rig::new();
+        rig.slots(slots);
+        let due = rig.now();
+        let early = SessionTime::from_millis(slots as u64 * 20 - 15);
+        rig.downlink.command(early, DownlinkCommand::Play { generation: ONE });
+        rig.downlink.push(early, ONE, 48_000, &numbered(960)).expect("it is to be played");
+        assert_eq!(rig.now(), due, "after {slots} slots");
+    }
 }
 
 #[test]

@@ -70,12 +70,12 @@ fn what_a_cancelled_reply_still_sends_is_not_taken_for_the_next_reply() {
         @1150ms   reply-started gen=2
         @1450ms   reply-text gen=2 words=5
         @1450ms agent turn=2 gen=2
-        @1460ms   bot-started gen=2
-        @1460ms   measured turn=2 gen=2 speech=0 endpoint=- transcript=- text=600 audio=600 packet=610
+        @1450ms   bot-started gen=2
+        @1450ms   measured turn=2 gen=2 speech=0 endpoint=- transcript=- text=600 audio=600 packet=600
         @2450ms   reply-finished gen=2
-        @2460ms   -> played gen=2 heard=1000ms words=5
-        @2460ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
-        @2460ms idle turn=2 gen=2
+        @2450ms   -> played gen=2 heard=1000ms words=5
+        @2450ms   bot-stopped gen=2 interrupted=false heard=1000ms words=5
+        @2450ms idle turn=2 gen=2
     "#]],
     );
     assert_eq!(world.agent().stats().call.stale_messages, 4);

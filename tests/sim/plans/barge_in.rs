@@ -128,9 +128,9 @@ fn muting_during_an_interruption() {
             @1960ms   -> dismissed turn=2
             @1960ms   user-stopped turn=2
             @1960ms agent turn=2 gen=1
-            @3500ms   -> played gen=1 heard=2000ms words=10
-            @3500ms   bot-stopped gen=1 interrupted=false heard=2000ms words=10
-            @3500ms idle turn=2 gen=1
+            @3481ms   -> played gen=1 heard=2000ms words=10
+            @3481ms   bot-stopped gen=1 interrupted=false heard=2000ms words=10
+            @3481ms idle turn=2 gen=1
             @4760ms client unmute
             @4760ms   muted=false
         "#]],

@@ -31,7 +31,7 @@ fn sounds_of_clip(slots: &[Slot]) -> usize {
 #[test]
 fn a_clip_is_played_whole_while_no_reply_is_open_and_is_of_no_reply() {
     let mut rig = rig(48_000);
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     let slots = rig.slots(8);
     assert_eq!(sounds_of_clip(&slots), 5);
     assert!(slots.iter().all(|slot| slot.sent.generation.is_none()));
@@ -46,8 +46,8 @@ fn a_clip_is_played_whole_while_no_reply_is_open_and_is_of_no_reply() {
 #[test]
 fn the_reply_waits_for_the_end_of_the_clip_and_loses_nothing() {
     let mut rig = rig(48_000);
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
-    rig.downlink.command(FILLER);
+    rig.command(DownlinkCommand::Play { generation: ONE });
+    rig.command(FILLER);
     rig.slots(2);
     rig.push(ONE, 48_000, &numbered(4 * FRAME_SAMPLES));
     rig.finish(ONE);
@@ -66,11 +66,11 @@ fn the_reply_waits_for_the_end_of_the_clip_and_loses_nothing() {
 #[test]
 fn a_reply_that_sounds_gives_way_and_goes_on_where_it_was_faded() {
     let mut rig = rig(48_000);
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+    rig.command(DownlinkCommand::Play { generation: ONE });
     rig.push(ONE, 48_000, &numbered(6 * FRAME_SAMPLES));
     rig.finish(ONE);
     rig.slots(2);
-    rig.downlink.command(APOLOGY);
+    rig.command(APOLOGY);
     let slots = rig.slots(10);
     let of_reply: Vec<bool> = slots.iter().map(|slot| slot.sent.generation == Some(ONE)).collect();
     // One frame that fades, four of the clip and what was in its converter, then the same frame again, rising.
@@ -84,52 +84,52 @@ fn a_reply_that_sounds_gives_way_and_goes_on_where_it_was_faded() {
 #[test]
 fn a_clip_can_be_held_and_goes_on_where_it_was_faded() {
     let mut rig = rig(48_000);
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     rig.slots(2);
-    rig.downlink.command(DownlinkCommand::Pause);
+    rig.command(DownlinkCommand::Pause);
     let held = rig.slots(4);
     assert_eq!(sounds_of_clip(&held), 1, "one frame that fades");
-    rig.downlink.command(DownlinkCommand::Resume);
+    rig.command(DownlinkCommand::Resume);
     assert_eq!(sounds_of_clip(&rig.slots(5)), 3);
     let again = &rig.pcm[6 * FRAME_SAMPLES..7 * FRAME_SAMPLES];
     assert_eq!(number(again[FRAME_SAMPLES - 1]), 20_000 + 3 * FRAME_SAMPLES as i64 - 1);
     // Held before its first frame, it is not heard at all.
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
-    rig.downlink.command(DownlinkCommand::Pause);
-    rig.downlink.command(FILLER);
+    rig.command(DownlinkCommand::Play { generation: ONE });
+    rig.command(DownlinkCommand::Pause);
+    rig.command(FILLER);
     assert_eq!(sounds_of_clip(&rig.slots(3)), 0);
-    rig.downlink.command(DownlinkCommand::Resume);
+    rig.command(DownlinkCommand::Resume);
     assert_eq!(sounds_of_clip(&rig.slots(7)), 5);
 }
 
 #[test]
 fn a_flush_ends_the_clip_within_a_frame() {
     let mut rig = rig(48_000);
-    rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+    rig.command(DownlinkCommand::Play { generation: ONE });
     rig.push(ONE, 48_000, &numbered(FRAME_SAMPLES));
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     rig.slots(2);
-    rig.downlink.command(DownlinkCommand::Flush);
+    rig.command(DownlinkCommand::Flush);
     let slots = rig.slots(4);
     assert_eq!(sounds_of_clip(&slots), 1);
     assert!(slots.iter().all(|slot| slot.sent.generation.is_none()), "the reply is gone too");
     assert!(rig.pcm[3 * FRAME_SAMPLES - 1].abs() < 1e-3);
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     assert_eq!(sounds_of_clip(&rig.slots(7)), 5, "and it can be played again, from its start");
 }
 
 #[test]
 fn another_clip_takes_its_place_and_the_same_one_does_not_begin_again() {
     let mut rig = rig(48_000);
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     rig.slots(2);
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     rig.slot();
-    rig.downlink.command(APOLOGY);
+    rig.command(APOLOGY);
     assert_eq!(sounds_of_clip(&rig.slots(8)), 1 + 5);
     // A new reply does not end a clip.
-    rig.downlink.command(APOLOGY);
-    rig.downlink.command(DownlinkCommand::Play { generation: TWO });
+    rig.command(APOLOGY);
+    rig.command(DownlinkCommand::Play { generation: TWO });
     assert_eq!(sounds_of_clip(&rig.slots(6)), 5);
 }
 
@@ -138,16 +138,16 @@ fn no_change_of_clips_clicks_at_any_rate() {
     for codec_rate_hz in [8_000, 16_000, 48_000] {
         let clip = |rate_hz: u32| ClipAudio::new(rate_hz, &tone(rate_hz, 200.0, 3_210)).ok();
         let mut rig = with(codec_rate_hz, Clips { filler: clip(48_000), apology: clip(16_000) });
-        rig.downlink.command(DownlinkCommand::Play { generation: ONE });
+        rig.command(DownlinkCommand::Play { generation: ONE });
         rig.push(ONE, 24_000, &tone(24_000, 200.0, 24_000));
         for command in [APOLOGY, FILLER, DownlinkCommand::Pause, DownlinkCommand::Resume, APOLOGY] {
             rig.slots(2);
-            rig.downlink.command(command);
+            rig.command(command);
         }
         rig.slots(2);
-        rig.downlink.command(DownlinkCommand::Flush);
+        rig.command(DownlinkCommand::Flush);
         rig.slots(2);
-        rig.downlink.command(FILLER);
+        rig.command(FILLER);
         rig.slots(6);
         // A tone and a ramp of 5 ms are no steeper than this together.
         let per_sample = 0.5 / codec_rate_hz as f32;
@@ -165,6 +165,6 @@ fn what_cannot_be_a_clip_is_refused_and_none_plays_nothing() {
     assert!(ClipAudio::new(8_000, &[1; 80_000]).is_ok());
     let mut rig = Rig::playing(ONE, 48_000, &numbered(3 * FRAME_SAMPLES));
     rig.slot();
-    rig.downlink.command(FILLER);
+    rig.command(FILLER);
     assert_eq!(rig.slot().sent.generation, Some(ONE));
 }
