@@ -93,8 +93,8 @@ pub enum Problem {
     Passing(String),
 }
 
-/// What a backend can do beyond answering turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a backend can do beyond answering turns; by default nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
     /// It answers [`BackendCommand::Speculate`](crate::call::event::BackendCommand::Speculate) ahead.
     /// Text and audio of that answer may be delivered at once or once it counts; its end, a failure

@@ -201,11 +201,13 @@ impl Registry {
         let answered = self.endpoint.answer(sdp, |format| {
             let codec = codec(format.codec, profile)
                 .map_err(|refused| AnswerError::Internal(refused.to_string()))?;
+            let backend = backend.open(context(&call, profile))?;
+            let recording = self.recording(&call, format.codec, &settings);
             Ok(CallParts {
                 call_id: call.clone(),
-                agent: Agent::<_, Silero>::new(settings.clone(), codec, self.voice.stream()),
-                backend: backend.open(context(&call, profile))?,
-                recording: self.recording(&call, format.codec, &settings),
+                agent: Agent::<_, Silero>::new(settings, codec, self.voice.stream()),
+                backend,
+                recording,
                 turn_judge: turn_judge.clone(),
                 metrics: metrics.clone(),
             })

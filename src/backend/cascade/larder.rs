@@ -36,26 +36,25 @@ impl Larder {
         Preparing::start(Arc::clone(self), pace)
     }
 
-    /// The audio of a sentence in the voice of this provider and at this rate in Hz, if it was spoken before.
-    pub(super) fn get(&self, voice: (usize, u32), sentence: &str, pace: f32) -> Option<Arc<[i16]>> {
+    /// The audio of a sentence in the voice of this provider, if it was spoken before.
+    pub(super) fn get(&self, provider: usize, sentence: &str, pace: f32) -> Option<Arc<[i16]>> {
         if !self.sentences.contains(sentence) {
             return None;
         }
-        self.store().get(&self.key(voice, sentence, pace))
+        self.store().get(&self.key(provider, sentence, pace))
     }
 
     /// A whole text as the first voice says it at this pace, if all of it was spoken before.
     pub(super) fn spoken(&self, text: &str, pace: f32) -> Option<Spoken> {
-        let sample_rate_hz = self.stage.providers()[0].sample_rate_hz();
         let sentences = sentences_of(text).into_iter();
-        let spoken = sentences.map(|it| self.get((0, sample_rate_hz), &it, pace));
+        let spoken = sentences.map(|it| self.get(0, &it, pace));
         let pcm = spoken.collect::<Option<Vec<_>>>()?.concat();
-        (!pcm.is_empty()).then_some(Spoken { sample_rate_hz, pcm })
+        (!pcm.is_empty()).then_some(Spoken { sample_rate_hz: self.rate_hz(), pcm })
     }
 
     /// Whether there is this audio.
-    fn has(&self, voice: (usize, u32), sentence: &str, pace: f32) -> bool {
-        self.store().contains(&self.key(voice, sentence, pace))
+    fn has(&self, provider: usize, sentence: &str, pace: f32) -> bool {
+        self.store().contains(&self.key(provider, sentence, pace))
     }
 
     /// Whether a sentence that is being spoken is worth keeping.
@@ -63,11 +62,11 @@ impl Larder {
         self.sentences.contains(sentence)
     }
 
-    /// A sentence was spoken whole by this provider alone, at this rate in Hz.
-    pub(super) fn keep(&self, voice: (usize, u32), sentence: &str, pace: f32, pcm: Vec<i16>) {
-        let samples_max = SENTENCE_BLOCKS_MAX * (voice.1 / 50) as usize;
+    /// A sentence was spoken whole by this provider alone.
+    pub(super) fn keep(&self, provider: usize, sentence: &str, pace: f32, pcm: Vec<i16>) {
+        let samples_max = SENTENCE_BLOCKS_MAX * (self.rate_hz() / 50) as usize;
         if self.wants(sentence) && !pcm.is_empty() && pcm.len() <= samples_max {
-            let key = self.key(voice, sentence, pace);
+            let key = self.key(provider, sentence, pace);
             self.store().insert(key, pcm.into());
         }
     }
@@ -77,15 +76,20 @@ impl Larder {
         self.store().stats()
     }
 
-    fn key(&self, (provider, rate_hz): (usize, u32), sentence: &str, pace: f32) -> PreparedKey {
+    fn key(&self, provider: usize, sentence: &str, pace: f32) -> PreparedKey {
         let key = VoiceKey {
             provider: provider.to_string(),
             voice: self.stage.name(provider).to_owned(),
             pace_percent: (pace.clamp(*PACE_RANGE.start(), *PACE_RANGE.end()) * 100.0).round()
                 as u16,
-            rate_hz,
+            rate_hz: self.rate_hz(),
         };
         PreparedKey::new(key, sentence)
+    }
+
+    /// Whoever speaks is heard at the rate of the first.
+    fn rate_hz(&self) -> u32 {
+        self.stage.providers()[0].sample_rate_hz()
     }
 
     fn store(&self) -> MutexGuard<'_, Prepared> {

@@ -71,15 +71,7 @@ fn interruptions_that_contradict_themselves_are_refused() {
 fn counting_words_needs_a_backend_that_hears_them() {
     let words = agent("{backend: echo, interruption: {policy: words, words: 2}}");
     let words = words.expect("what the backend can do is known only later");
-    let deaf = Abilities {
-        speculates: true,
-        transcribes: false,
-        says: false,
-        greets: true,
-        ends_turns: false,
-        tools: false,
-        recalls: false,
-    };
+    let deaf = Abilities { speculates: true, greets: true, ..Abilities::default() };
     let problem = words.check(deaf).expect_err("an echo has no words");
     assert!(problem.contains("interruption.policy") && problem.contains("echo"), "{problem}");
     assert!(words.check(Abilities { transcribes: true, ..deaf }).is_ok());
@@ -191,15 +183,7 @@ fn fallbacks_that_cannot_be_are_refused() {
 fn a_fallback_is_heard_by_words_like_the_first() {
     let agent = agent("{backend: echo, interruption: {policy: words, words: 2}}");
     let agent = agent.expect("what the backends can do is known only later");
-    let hears = Abilities {
-        speculates: true,
-        transcribes: true,
-        says: true,
-        greets: true,
-        ends_turns: false,
-        tools: false,
-        recalls: false,
-    };
+    let hears = Abilities { transcribes: true, ..Abilities::default() };
     assert_eq!(agent.check_fallback(&agent.backend, hears), Ok(()));
     let deaf = agent.check_fallback(&agent.backend, Abilities { transcribes: false, ..hears });
     assert!(deaf.expect_err("it is deaf").contains("this echo backend never does"));

@@ -1,7 +1,7 @@
 //! The downlink's clock: one slot every 20 ms, for ever, counted and never accumulated.
 //!
-//! Speech that begins after a silence does not wait for its slot: the slots come forward to it, and go back to
-//! their places in the next silence. They are as many as ever.
+//! Speech that begins after a silence does not wait for its slot: the slots come forward to it, and go
+//! back to their places in the next silence. They are as many as ever.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::time::SessionTime;
 pub(super) struct Pacer {
     start: SessionTime,
     next: u64,
-    /// How far the slots have come forward: whole milliseconds, which are whole samples at every rate, so that
-    /// what was sent can be told to the sample. Less than a slot.
+    /// How far the slots have come forward: whole milliseconds, which are whole samples at every rate,
+    /// so that what was sent can be told to the sample. Less than a slot.
     lead: Duration,
     first_timestamp: u32,
     rtp_clock_hz: u32,
@@ -39,11 +39,11 @@ impl Pacer {
 
     /// When the next slot is due.
     pub(super) fn next_at(&self) -> SessionTime {
-        self.start + self.elapsed()
+        self.start + self.since_start()
     }
 
-    /// Makes the next slot due within a millisecond, and those after it every 20 ms. Only while nothing is sent: a packet
-    /// of the slot before would overlap with it.
+    /// Makes the next slot due within a millisecond, and those after it every 20 ms. Only while nothing
+    /// is sent: a packet of the slot before would overlap with it.
     pub(super) fn come_forward(&mut self, now: SessionTime) {
         let early_ms = self.next_at().since(now).as_millis() as u64;
         // The first slot of all stays where it is.
@@ -68,14 +68,14 @@ impl Pacer {
         self.next += skipped;
         let at = self.next_at();
         // RTP timestamps wrap (RFC 3550 §5.1).
-        let ticks = self.elapsed().as_micros() * u128::from(self.rtp_clock_hz) / 1_000_000;
+        let ticks = self.since_start().as_micros() * u128::from(self.rtp_clock_hz) / 1_000_000;
         let timestamp = self.first_timestamp.wrapping_add(ticks as u32);
         self.next += 1;
         Some(Tick { at, timestamp, skipped })
     }
 
     /// From the start to the next slot.
-    fn elapsed(&self) -> Duration {
+    fn since_start(&self) -> Duration {
         let micros = FRAME.as_micros() as u64 * self.next;
         Duration::from_micros(micros).saturating_sub(self.lead)
     }

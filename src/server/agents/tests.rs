@@ -13,15 +13,7 @@ impl Backend for Asked {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities {
-            speculates: false,
-            transcribes: false,
-            says: false,
-            greets: false,
-            ends_turns: false,
-            tools: false,
-            recalls: false,
-        }
+        Abilities::default()
     }
 
     fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {

@@ -83,15 +83,7 @@ impl Backend for Speaks {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities {
-            speculates: false,
-            transcribes: false,
-            says: true,
-            greets: true,
-            ends_turns: false,
-            tools: false,
-            recalls: false,
-        }
+        Abilities { says: true, greets: true, ..Abilities::default() }
     }
 
     fn open(&self, _call: CallContext) -> Result<BackendSession, Busy> {

@@ -7,9 +7,8 @@
 //! backend to packet:   backend sends the first audio of a reply --> caller has its first packet
 //! ```
 //!
-//! `raw` is all of it. `own` leaves out what is waited for on purpose: on the way in the jitter
-//! buffer's smallest depth, on the way out the slot of 20 ms in which the packet is due. Both include
-//! the caller's own WebRTC stack and the scheduling of this one process.
+//! `raw` is all of it. `own` leaves out what is waited for on purpose on the way in: the jitter buffer's
+//! smallest depth. Both include the caller's own WebRTC stack and the scheduling of this one process.
 #![expect(clippy::print_stdout, reason = "printing a table is what it is for")]
 
 use std::time::{Duration, Instant};
@@ -149,21 +148,17 @@ async fn hear_marks(input: &mut Receiver<BackendInput>, arrived: &mut Vec<Instan
 async fn backend_to_packet() {
     let mut call = Call::connected(Codec::Opus).await;
     let silence_bytes = codec_of(Codec::Opus, 16_000).silence().len();
-    let slots = call.slots().await;
-    let (mut raw, mut own) = (Vec::new(), Vec::new());
+    let mut delays_ms = Vec::new();
     for index in 0..REPLIES {
         call.listen_for(BETWEEN_REPLIES).await;
         let generation = call.floor().await;
-        // The floor is given on a slot; the audio comes at any time between two.
+        // The floor is given on a slot; audio comes at any time between two.
         sleep(Duration::from_millis(u64::from(7 * index % FRAME_MS))).await;
         let sent = Instant::now();
         call.speak(generation).await;
-        let (arrived, timestamp) = call.sound(silence_bytes).await;
-        raw.push(millis(sent, arrived));
-        own.push(millis(slots.due(timestamp), arrived));
+        delays_ms.push(millis(sent, call.sound(silence_bytes).await));
     }
-    print("backend to packet, Opus, raw", raw);
-    print("backend to packet, Opus, own", own);
+    print("backend to packet, Opus", delays_ms);
 }
 
 /// A call whose backend is this benchmark.
@@ -173,8 +168,6 @@ struct Call {
     caller: Caller,
     handle: CallHandle,
     channels: BackendChannels,
-    /// Immediately before the call's clock began.
-    began: Instant,
 }
 
 impl Call {
@@ -185,13 +178,11 @@ impl Call {
         let mut caller = Caller::new(kind, Sockets::Udp).await;
         let offer = caller.offer().await;
         let (backend, channels) = channels();
-        let mut began = Instant::now();
         let build = |_| {
             let endpoint = EndpointSettings::silence(Duration::from_millis(600));
             let call = CallSettings { greet: false, endpoint, ..CallSettings::default() };
             let settings = AgentSettings { call, ..AgentSettings::default() };
             let agent = Agent::new(settings, codec_of(kind, 16_000), LevelVoice::new(-50.0));
-            began = Instant::now();
             Ok(CallParts {
                 call_id: "latency".to_owned(),
                 agent,
@@ -204,23 +195,9 @@ impl Call {
         let answered = endpoint.answer(&offer, build).expect("the offer can be served");
         caller.accept(&answered.sdp).await;
         caller.connected().await;
-        let call = Self { _endpoint: endpoint, caller, handle: answered.call, channels, began };
+        let call = Self { _endpoint: endpoint, caller, handle: answered.call, channels };
         call.say(BackendEvent::Ready).await;
         call
-    }
-
-    /// The downlink's slots, which begin when the peer is connected.
-    async fn slots(&mut self) -> Slots {
-        self.listen_for(BETWEEN_REPLIES).await;
-        let packet = self.caller.next_rtp().await;
-        let now = Instant::now();
-        let stats = self.handle.stats().await.expect("the call runs");
-        let first = self.began + stats.connected_after.expect("a packet came");
-        let frame_ms = u128::from(FRAME_MS);
-        let since_first_ms = now.saturating_duration_since(first).as_millis();
-        let elapsed_ms = since_first_ms / frame_ms * frame_ms;
-        let at = first + Duration::from_millis(elapsed_ms as u64);
-        Slots { at, timestamp: packet.header.timestamp }
     }
 
     async fn say(&self, event: BackendEvent) {
@@ -267,28 +244,14 @@ impl Call {
         self.say(BackendEvent::ReplyFinished { generation }).await;
     }
 
-    /// Waits for a packet that is more than silence: its arrival and its RTP timestamp.
-    async fn sound(&mut self, silence_bytes: usize) -> (Instant, u32) {
+    /// Waits for a packet that is more than silence: when it came.
+    async fn sound(&mut self, silence_bytes: usize) -> Instant {
         loop {
             let packet = self.caller.next_rtp().await;
             if packet.payload.len() > silence_bytes {
-                return (Instant::now(), packet.header.timestamp);
+                return Instant::now();
             }
         }
-    }
-}
-
-/// A slot and the timestamp of its packet, from which all later ones are told. Which slot the packet
-/// was of is known as long as it took less than 20 ms.
-struct Slots {
-    at: Instant,
-    timestamp: u32,
-}
-
-impl Slots {
-    fn due(&self, timestamp: u32) -> Instant {
-        let ticks = timestamp.wrapping_sub(self.timestamp);
-        self.at + Duration::from_micros(u64::from(ticks) * 1_000 / 48)
     }
 }
 

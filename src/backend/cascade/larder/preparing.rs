@@ -37,8 +37,7 @@ impl Preparing {
             let mut todo = Todo::new(larder.sentences.iter().cloned());
             let mut works = 0;
             while let Some(sentence) = todo.pop() {
-                let of = (0, voice.sample_rate_hz());
-                if larder.has(of, &sentence, pace) {
+                if larder.has(0, &sentence, pace) {
                     continue;
                 }
                 works += 1;
@@ -46,7 +45,7 @@ impl Preparing {
                 let _speaking = voice.speak(work, sentence.clone(), pace);
                 match spoken(&mut reports, work).await {
                     Ok(pcm) => {
-                        larder.keep(of, &sentence, pace, pcm);
+                        larder.keep(0, &sentence, pace, pcm);
                         todo.handle_spoken();
                     }
                     Err(error) => {

@@ -34,10 +34,9 @@ impl Talk {
         let generation = reply.generation;
         reply.made.push_back(Made::Text(sentence.clone()));
         reply.spoken_from = reply.samples;
-        let rate_hz = self.tts.sample_rate_hz();
-        match self.voicing.larder.get((self.tts.provider(), rate_hz), &sentence, pace) {
+        match self.voicing.larder.get(self.tts.provider(), &sentence, pace) {
             Some(pcm) => {
-                reply.add_spoken(&pcm, rate_hz);
+                reply.add_spoken(&pcm, self.tts.sample_rate_hz());
                 self.tts.stay();
             }
             None => {
@@ -88,8 +87,7 @@ impl Talk {
                 if let Some((Kept { sentence, pcm }, pace)) = kept
                     && let Some(voice) = self.tts.spoke_whole(work)
                 {
-                    let rate_hz = self.tts.sample_rate_hz();
-                    self.voicing.larder.keep((voice, rate_hz), &sentence, pace, pcm);
+                    self.voicing.larder.keep(voice, &sentence, pace, pcm);
                 }
                 self.speak_on();
             }

@@ -196,12 +196,11 @@ impl Speech {
     async fn speak(&mut self, phrase: Phrase) {
         let Phrase { work, text, pace, mut stopped } = phrase;
         let mut entry = None;
-        let bill = (&self.bill, &mut entry);
         let result = tokio::select! {
             biased;
             _ = &mut stopped => None,
             () = self.reports.closed() => None,
-            result = say(&mut self.line, (&self.voice, bill), &self.reports, (work, &text, pace)) => {
+            result = say(&mut self.line, (&self.bill, &mut entry), &self.reports, (work, &text, pace)) => {
                 Some(result)
             }
         };
@@ -224,13 +223,13 @@ impl Speech {
 /// Speaks a phrase into `reports`. A connection that is lost before its first audio is opened once more.
 async fn say(
     line: &mut Line,
-    (voice, (bill, entry)): (&LiveVoice, (&Bill, &mut Option<Entry>)),
+    (bill, entry): (&Bill, &mut Option<Entry>),
     reports: &mpsc::Sender<TtsReport>,
     (work, text, pace): (Generation, &str, f32),
 ) -> Result<(), LineError> {
     let mut has_tried = false;
     loop {
-        let mut pieces = Pieces::new(voice.sample_rate_hz);
+        let mut pieces = Pieces::new(line.sample_rate_hz());
         line.speak(text, pace).await?;
         entry.get_or_insert_with(|| bill.speaks(text));
         let broke = loop {

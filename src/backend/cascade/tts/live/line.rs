@@ -107,6 +107,11 @@ impl Line {
         line
     }
 
+    /// The rate of its voice.
+    pub(super) fn sample_rate_hz(&self) -> u32 {
+        self.voice.sample_rate_hz
+    }
+
     /// Keeps the line open while nothing is spoken. Dropping the future loses nothing.
     pub(super) async fn keep(&mut self) -> Infallible {
         loop {
