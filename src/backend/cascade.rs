@@ -34,7 +34,7 @@ use jiff::tz::TimeZone;
 
 pub use self::settings::{
     AsrSettings, BrainSettings, CascadeSettings, ContextSettings, MemorySettings, ModelSettings,
-    Overflow, PocketSphinxSettings, Reminder, TtsSettings, Window,
+    Overflow, OwnWords, PocketSphinxSettings, Reminder, TtsSettings, Window,
 };
 pub use self::stage::Ranked;
 
@@ -72,6 +72,7 @@ pub struct Cascade {
     memory: MemorySettings,
     larder: Arc<Larder>,
     answers: Arc<[CommonAnswer]>,
+    own_words: Arc<OwnWords>,
     /// Whether an agent's configuration names what is said often.
     prepares: bool,
     /// What goes on beside the calls, once they may come.
@@ -95,7 +96,8 @@ impl Cascade {
         settings: CascadeSettings,
         tools: Arc<Toolbox>,
     ) -> Result<Self, BackendError> {
-        let CascadeSettings { asr, brain, tts, pace, memory, prepared, answers } = settings;
+        let CascadeSettings { asr, brain, tts, pace, memory, prepared, answers, own_words } =
+            settings;
         let invalid = |problem: String| BackendError::Invalid { problem };
         if !PACE_RANGE.contains(&pace) {
             let (low, high) = (PACE_RANGE.start(), PACE_RANGE.end());
@@ -118,7 +120,8 @@ impl Cascade {
         let load = |settings| AsrStage::load(settings, with_commands);
         let asr = Arc::new(Stage::new("asr", asr, load)?);
         let said = prepared.iter().chain(answers.iter().map(|answer| &answer.say));
-        let said: Vec<String> = said.cloned().chain(talk::FIXED.map(str::to_owned)).collect();
+        let said = said.chain([&own_words.not_heard, &own_words.failed]);
+        let said: Vec<String> = said.cloned().collect();
         let larder = Arc::new(Larder::new(Arc::clone(&tts), &said));
         Ok(Self {
             name,
@@ -132,13 +135,14 @@ impl Cascade {
             larder,
             prepares: !(prepared.is_empty() && answers.is_empty()),
             answers: answers.into(),
+            own_words: Arc::new(own_words),
             beside: OnceLock::new(),
         })
     }
 
     fn voice(&self) -> Voicing {
         let (larder, answers) = (Arc::clone(&self.larder), Arc::clone(&self.answers));
-        Voicing { pace: self.pace, larder, answers }
+        Voicing { pace: self.pace, larder, answers, own_words: Arc::clone(&self.own_words) }
     }
 }
 

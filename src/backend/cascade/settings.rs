@@ -32,14 +32,34 @@ pub struct CascadeSettings {
     pub prepared: Vec<String>,
     /// Questions that a model is not asked, since their answer is always the same; kept too.
     pub answers: Vec<CommonAnswer>,
+    /// What it says by itself.
+    pub own_words: OwnWords,
+}
+
+/// What a cascade with a language model says when there is nothing to answer with. English by default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnWords {
+    /// Nothing was understood of a turn.
+    pub not_heard: String,
+    /// The model broke off, or no one answers.
+    pub failed: String,
+}
+
+impl Default for OwnWords {
+    fn default() -> Self {
+        Self {
+            not_heard: "Sorry, I did not catch that.".to_owned(),
+            failed: "Sorry, I cannot think right now. Please try again.".to_owned(),
+        }
+    }
 }
 
 impl CascadeSettings {
     /// One provider of each stage, and the defaults for the rest.
     pub fn new(asr: AsrSettings, brain: BrainSettings, tts: TtsSettings) -> Self {
         let (asr, tts) = (vec![asr.into()], vec![tts.into()]);
-        let (memory, prepared, answers) = Default::default();
-        Self { asr, brain, tts, pace: 1.0, memory, prepared, answers }
+        let (memory, prepared, answers, own_words) = Default::default();
+        Self { asr, brain, tts, pace: 1.0, memory, prepared, answers, own_words }
     }
 }
 

@@ -83,9 +83,6 @@ pub(super) enum Report {
     Tool(ToolDone),
 }
 
-/// What a cascade says by itself, in any call.
-pub(super) const FIXED: [&str; 2] = [NOT_HEARD, reply::MODEL_FAILED];
-const NOT_HEARD: &str = "Sorry, I did not catch that.";
 /// Said of a turn of which nothing better is known.
 const COMPLETENESS_UNKNOWN: f32 = 0.5;
 const GOODBYE: &str = "the user said goodbye";
@@ -224,10 +221,11 @@ impl Talk {
         self.speak_on();
     }
 
-    const fn new_reply(&mut self, generation: Generation) -> Reply {
+    fn new_reply(&mut self, generation: Generation) -> Reply {
         self.replies += 1;
         self.newest = generation;
-        Reply::hearing(generation, Generation(self.replies), self.voicing.pace)
+        let own_words = Arc::clone(&self.voicing.own_words);
+        Reply::hearing(generation, Generation(self.replies), self.voicing.pace, own_words)
     }
 
     fn begin(&mut self, generation: Generation) {

@@ -333,6 +333,7 @@ fn with_model_at(url: String, tools: Toolbox, memory: MemorySettings) -> Cascade
         pace: 1.0,
         memory,
         answers: vec![CommonAnswer { when, say: said[0].clone() }].into(),
+        own_words: Arc::default(),
         prepares: false,
         beside: OnceLock::new(),
     }
@@ -391,6 +392,22 @@ async fn a_failing_model_is_apologised_for_and_reported() {
     let message = "the language model's server answered 503: overloaded".to_owned();
     let generation = Generation(1);
     assert_eq!(event, BackendEvent::ReplyFailed { generation, message });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_it_says_by_itself_is_what_the_agent_is_told_to_say() {
+    let refusal = answer("503 Busy", "application/json", r#"{"error":"overloaded"}"#);
+    let (mut backend, _server) = with_model(vec![refusal]).await;
+    let [not_heard, failed] = ["Pardon me?", "I am lost."].map(str::to_owned);
+    backend.own_words = Arc::new(OwnWords { not_heard, failed });
+    let mut session = backend.open(context()).expect("there is room");
+    for (n, typed, expected) in [(1, "", "Pardon me?"), (2, "tell me", "I am lost.")] {
+        type_in(&session, n, typed).await;
+        let is_text = |event: &BackendEvent| matches!(event, BackendEvent::ReplyText { .. });
+        let (_, event) = read_until(&mut session, is_text).await;
+        let generation = Generation(n);
+        assert_eq!(event, BackendEvent::ReplyText { generation, text: expected.to_owned() });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

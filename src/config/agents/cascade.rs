@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::{Environment, phrases, resolve};
 use crate::backend::cascade::tts::Voice;
-use crate::backend::cascade::{BrainSettings, CascadeSettings, PACE_RANGE};
+use crate::backend::cascade::{BrainSettings, CascadeSettings, OwnWords, PACE_RANGE};
 use crate::backend::local::LocalSettings;
 use crate::cascade::intent::CommonAnswer;
 use crate::limits::PREPARED_TEXTS_MAX;
@@ -30,7 +30,8 @@ pub(super) fn decode(
     folder: Option<&Path>,
     environment: &Environment,
 ) -> Option<CascadeSettings> {
-    let known = ["asr", "llm", "tts", "pace", "time_zone", "prepared", "answers", "context"];
+    let known =
+        ["asr", "llm", "tts", "pace", "time_zone", "prepared", "answers", "says", "context"];
     let mut fields = fields.fields("cascade", &known)?;
     let asr = asr::decode(&mut fields, folder, environment);
     let time_zone = fields.string("time_zone");
@@ -45,13 +46,14 @@ pub(super) fn decode(
     let memory = context::memory(&mut fields);
     let prepared = phrases(&mut fields, "prepared", PREPARED_TEXTS_MAX, PREPARED_CHARS_MAX);
     let answers = answers(&mut fields);
-    Some(CascadeSettings { asr, brain, tts, pace, memory, prepared, answers })
+    let own_words = own_words(&mut fields);
+    Some(CascadeSettings { asr, brain, tts, pace, memory, prepared, answers, own_words })
 }
 
 /// Keys that would be of no effect beside the others.
 fn refuse_idle(fields: &mut Fields<'_, '_>) {
     let has_model = fields.place("llm").is_some();
-    let idle: &[&str] = if has_model { &["time_zone"] } else { &["answers", "context"] };
+    let idle: &[&str] = if has_model { &["time_zone"] } else { &["answers", "says", "context"] };
     let problem = if has_model {
         "is for the small dialogue, but a language model answers; leave one of them out"
     } else {
@@ -78,6 +80,23 @@ fn answers(fields: &mut Fields<'_, '_>) -> Vec<CommonAnswer> {
         answers.push(CommonAnswer { when, say });
     }
     answers
+}
+
+/// What it says by itself.
+fn own_words(fields: &mut Fields<'_, '_>) -> OwnWords {
+    let mut own_words = OwnWords::default();
+    let Some(mut says) = fields.fields("says", &["not_heard", "failed"]) else { return own_words };
+    for (key, text) in [("not_heard", &mut own_words.not_heard), ("failed", &mut own_words.failed)]
+    {
+        match says.string_max(key, PREPARED_CHARS_MAX) {
+            Some(said) if said.trim().is_empty() => {
+                says.refuse(key, "expected some text, received none")
+            }
+            Some(said) => *text = said,
+            None => {}
+        }
+    }
+    own_words
 }
 
 /// The section `local`.

@@ -2,7 +2,7 @@
 
 use super::brain::Brain;
 use super::reply::{Ending, Reply, Source};
-use super::{COMPLETENESS_UNKNOWN, NOT_HEARD, Phase, Talk, wall};
+use super::{COMPLETENESS_UNKNOWN, Phase, Talk, wall};
 use crate::backend::cascade::asr::AsrReport;
 use crate::backend::cascade::dialogue::{Answer, dangles};
 use crate::backend::cascade::error::StageError;
@@ -135,7 +135,8 @@ impl Talk {
                 }
             }
             Brain::Model(_) if understood.is_empty() => {
-                self.say(Answer { text: NOT_HEARD.to_owned(), hang_up: false });
+                let text = self.voicing.own_words.not_heard.clone();
+                self.say(Answer { text, hang_up: false });
             }
             Brain::Model(brain) => {
                 brain.context.user_said(understood);

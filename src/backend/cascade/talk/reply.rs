@@ -1,8 +1,10 @@
 //! One reply while it is being made: its text, sentence by sentence, and its audio.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backend::cascade::OwnWords;
 use crate::backend::cascade::dialogue::Answer;
 use crate::backend::cascade::error::StageError;
 use crate::backend::cascade::llm::{Asking, Calls};
@@ -11,9 +13,6 @@ use crate::call::event::{Generation, WordTime};
 use crate::cascade::phrase::Phrases;
 use crate::limits::{FRAME_MS, REPLY_CHARS_MAX};
 use crate::time::SessionTime;
-
-/// Said where a model broke off.
-pub(super) const MODEL_FAILED: &str = "Sorry, I cannot think right now. Please try again.";
 
 /// A reply being made.
 pub(super) struct Reply {
@@ -42,6 +41,7 @@ pub(super) struct Reply {
     pub(super) recorded: usize,
     /// Sentences given to the synthesiser, which the history does not hold yet.
     pub(super) unrecorded: Vec<String>,
+    own_words: Arc<OwnWords>,
 }
 
 /// Where the reply's text comes from.
@@ -84,7 +84,12 @@ pub(super) enum Ending {
 }
 
 impl Reply {
-    pub(super) const fn hearing(generation: Generation, work: Generation, pace: f32) -> Self {
+    pub(super) const fn hearing(
+        generation: Generation,
+        work: Generation,
+        pace: f32,
+        own_words: Arc<OwnWords>,
+    ) -> Self {
         Self {
             generation,
             work,
@@ -100,6 +105,7 @@ impl Reply {
             ending: Ending::Finished,
             pace,
             unrecorded: Vec::new(),
+            own_words,
         }
     }
 
@@ -124,9 +130,7 @@ impl Reply {
 
     /// The whole text.
     pub(super) fn complete(&mut self, answer: &Answer) {
-        let mut text = Phrases::default();
-        text.push(&answer.text);
-        self.sentences.extend(std::iter::from_fn(|| text.finish()));
+        self.add_sentences(&answer.text);
         self.source = Source::Complete;
         if answer.hang_up {
             self.ending = Ending::HangUp;
@@ -159,8 +163,15 @@ impl Reply {
     /// Nothing more comes of it: the user is told so, and the call what went wrong.
     pub(super) fn give_up(&mut self, problem: &str) {
         self.source = Source::Complete;
-        self.sentences.push_back(MODEL_FAILED.to_owned());
+        let own_words = Arc::clone(&self.own_words);
+        self.add_sentences(&own_words.failed);
         self.ending = Ending::Failed(problem.to_owned());
+    }
+
+    fn add_sentences(&mut self, text: &str) {
+        let mut phrases = Phrases::default();
+        phrases.push(text);
+        self.sentences.extend(std::iter::from_fn(|| phrases.finish()));
     }
 
     /// Since when it has nothing to say until its tools are done.
@@ -192,7 +203,7 @@ mod tests {
 
     #[test]
     fn words_count_from_their_sentence_though_some_of_it_was_made() {
-        let mut reply = Reply::hearing(Generation(1), Generation(1), 1.0);
+        let mut reply = Reply::hearing(Generation(1), Generation(1), 1.0, Arc::default());
         // A second before it, and half a second of it.
         (reply.spoken_from, reply.samples) = (8_000, 12_000);
         let ms = Duration::from_millis;

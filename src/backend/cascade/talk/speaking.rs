@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Talk;
 use super::reply::{Ending, Kept, Made, Source};
+use crate::backend::cascade::OwnWords;
 use crate::backend::cascade::PACE_RANGE;
 use crate::backend::cascade::larder::Larder;
 use crate::backend::cascade::tts::TtsReport;
@@ -17,6 +18,7 @@ pub(in crate::backend::cascade) struct Voicing {
     pub(in crate::backend::cascade) larder: Arc<Larder>,
     /// What needs no model.
     pub(in crate::backend::cascade) answers: Arc<[CommonAnswer]>,
+    pub(in crate::backend::cascade) own_words: Arc<OwnWords>,
 }
 
 impl Talk {

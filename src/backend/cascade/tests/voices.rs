@@ -51,6 +51,7 @@ fn speaking(voices: Vec<SpeechSettings>, hedge: Hedge) -> Cascade {
         pace: 1.0,
         memory: MemorySettings::default(),
         answers: Arc::default(),
+        own_words: Arc::default(),
         prepares: false,
         beside: OnceLock::new(),
     }

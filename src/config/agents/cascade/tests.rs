@@ -6,7 +6,7 @@ use crate::backend::cascade::asr::TranscriptionSettings;
 use crate::backend::cascade::llm::LlmSettings;
 use crate::backend::cascade::tts::{SpeechSettings, Voice};
 use crate::backend::cascade::{
-    AsrSettings, BrainSettings, CascadeSettings, MemorySettings, ModelSettings,
+    AsrSettings, BrainSettings, CascadeSettings, MemorySettings, ModelSettings, OwnWords,
     PocketSphinxSettings, Ranked, TtsSettings,
 };
 use crate::cascade::failover::{Hedge, ProviderSettings};
@@ -43,6 +43,7 @@ fn a_cascade_of_nothing_is_what_is_on_this_machine() {
         memory: MemorySettings::default(),
         prepared: Vec::new(),
         answers: Vec::new(),
+        own_words: OwnWords::default(),
     };
     assert_eq!(settings("{}"), expected);
 }
@@ -51,6 +52,7 @@ fn a_cascade_of_nothing_is_what_is_on_this_machine() {
 fn every_key_is_read() {
     let read = settings(
         "{pace: 1.5, prepared: [One moment.], answers: [{when: [where are you], say: Here.}], \
+         says: {not_heard: Wie bitte?, failed: Es geht gerade nicht.}, \
          asr: {kind: transcription, url: 'http://asr/v1', model: large, language: de, \
                vocabulary: [Antiphon], api_key_env: KEY, connect_timeout_ms: 100, answer_timeout_ms: 200, \
                prices: {minute: 0.006}}, \
@@ -94,6 +96,10 @@ fn every_key_is_read() {
             when: vec!["where are you".to_owned()],
             say: "Here.".to_owned(),
         }],
+        own_words: OwnWords {
+            not_heard: "Wie bitte?".to_owned(),
+            failed: "Es geht gerade nicht.".to_owned(),
+        },
     };
     assert_eq!(read, expected);
 }
@@ -123,6 +129,11 @@ fn each_mistake_is_told_with_what_was_expected() {
         ("{asr: {kind: flux, prices: {minute: -1}}}", "expected a number from 0 to 100"),
         ("{answers: [{when: [a], say: b}]}", "answers: is for a language model, but none answers"),
         ("{context: {facts: [a]}}", "context: is for a language model, but none answers"),
+        (
+            "{llm: {url: 'http://x', model: m}, says: {failed: ' '}}",
+            "says.failed: expected some text",
+        ),
+        ("{says: {failed: Nein.}}", "says: is for a language model, but none answers"),
         (
             "{llm: {url: 'http://x', model: m}, time_zone: UTC}",
             "time_zone: is for the small dialogue",
