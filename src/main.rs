@@ -68,9 +68,9 @@ struct ServeArgs {
     /// How long the user must be silent before the default agent takes the turn.
     #[arg(long, value_name = "MS")]
     silence_ms: Option<u32>,
-    /// Check the configuration, that the engines, models and scripts it names load, and that Nova Sonic
-    /// would answer where it is used, then exit: status 0 if all is well, 78 if something must be changed,
-    /// 75 if Nova Sonic does not answer now. Ports and language models are not tried.
+    /// Check the configuration, that the engines, models and scripts it names load, and that every provider
+    /// answers and accepts its key, by what costs nothing, then exit: status 0 if all is well, 78 if
+    /// something must be changed, 75 if a provider does not answer now. Ports are not tried.
     #[arg(long)]
     check: bool,
     /// What is logged, such as `info` or `warn,antiphon=debug`.
@@ -147,7 +147,7 @@ fn serve(args: ServeArgs) -> Result<(), ExitCode> {
             if !doubts.is_empty() {
                 return Err(failure(EXIT_TEMPORARY, &doubts));
             }
-            print("the configuration is good (ports and language models were not tried)");
+            print("the configuration is good (ports were not tried)");
             return Ok(());
         }
         print(&server.banner());

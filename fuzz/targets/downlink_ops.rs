@@ -82,21 +82,21 @@ fuzz_target!(|operations: Vec<Operation>| {
             Operation::Push { generation: id, rate, samples, value, blocks } => {
                 let pcm = vec![value; samples.into()];
                 for _ in 0..blocks {
-                    let _counted = downlink.push(generation(id), rate.hz(), &pcm);
+                    let _counted = downlink.push(now, generation(id), rate.hz(), &pcm);
                 }
             }
             Operation::Play { generation: id } => {
-                downlink.command(DownlinkCommand::Play { generation: generation(id) });
+                downlink.command(now, DownlinkCommand::Play { generation: generation(id) });
             }
-            Operation::Pause => downlink.command(DownlinkCommand::Pause),
-            Operation::Resume => downlink.command(DownlinkCommand::Resume),
+            Operation::Pause => downlink.command(now, DownlinkCommand::Pause),
+            Operation::Resume => downlink.command(now, DownlinkCommand::Resume),
             Operation::Clip { apology } => {
                 let clip = if apology { Clip::Apology } else { Clip::Filler };
-                downlink.command(DownlinkCommand::Clip { clip });
+                downlink.command(now, DownlinkCommand::Clip { clip });
             }
-            Operation::Flush => downlink.command(DownlinkCommand::Flush),
+            Operation::Flush => downlink.command(now, DownlinkCommand::Flush),
             Operation::Finish { generation: id } => {
-                downlink.command(DownlinkCommand::Finish { generation: generation(id) });
+                downlink.command(now, DownlinkCommand::Finish { generation: generation(id) });
             }
         }
         while let Some(slot) = downlink.poll_slot(now, &mut codec) {
@@ -108,7 +108,9 @@ fuzz_target!(|operations: Vec<Operation>| {
             if let Some(earlier) = timestamp.replace(packet.timestamp) {
                 let step = packet.timestamp.wrapping_sub(earlier);
                 assert!(step > 0 && step < 1 << 31, "timestamps go forward");
-                assert_eq!(step % WIDEBAND_FRAME as u32, 0, "in whole slots");
+                // Two packets never overlap, and slots come forward by whole milliseconds.
+                assert!(step >= WIDEBAND_FRAME as u32, "{step} ticks after the packet before");
+                assert_eq!(step % 16, 0, "in whole milliseconds");
             }
         }
         assert!(downlink.next_slot().is_some_and(|at| at > now), "a slot is overdue");

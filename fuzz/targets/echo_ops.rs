@@ -27,6 +27,8 @@ enum Operation {
     Heard { seed: u16, gain: f32 },
     /// Time passes without frames, or the slots of the two sides shift.
     Skip { sent: u32, heard: u32 },
+    /// Speech begins before the silent slot before it is over.
+    ComeForward { samples: u16 },
     Expect { samples: u32 },
 }
 
@@ -69,6 +71,10 @@ impl Run {
             Operation::Skip { sent, heard } => {
                 self.sent_at += i64::from(sent);
                 self.heard_at += i64::from(heard);
+            }
+            Operation::ComeForward { samples } => {
+                let early = i64::from(samples) % WIDEBAND_FRAME as i64;
+                self.sent_at = (self.sent_at - early).max(0);
             }
             Operation::Expect { samples } => self.canceller.expect_delay(samples),
         }

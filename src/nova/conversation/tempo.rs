@@ -11,7 +11,8 @@ const HOLD: f64 = 1.0;
 /// What a sentence still counts for after the next one.
 const FADE: f64 = 0.99;
 /// A word of which so little is missing was said: it is the pause after it, or the end of its last sound.
-const WORD_END_S: f64 = 0.05;
+/// With more, words are left out where a connection dies; with less, more of them are said twice.
+const WORD_END_S: f64 = 0.08;
 
 /// The tempo of one voice.
 #[derive(Clone, Copy, Debug, Default)]

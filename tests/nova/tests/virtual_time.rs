@@ -112,19 +112,24 @@ fn passing_faults() -> Vec<Fault> {
 }
 
 #[test]
-fn an_hour_with_a_fault_each_three_minutes_goes_on() {
-    let period = Duration::from_secs(180);
-    let rule = FaultRule { faults: passing_faults(), when: When::Every { period } };
-    let sim = SimSettings { faults: vec![rule], ..sim() };
-    let mut call = VirtualCall::new(agent_settings(), setup(), sim, MANNERS);
-    call.run(Duration::from_secs(3_600));
-    assert_eq!(call.end, None);
-    assert_eq!(call.violations, [""; 0]);
-    let stats = call.talk.stats();
-    assert_eq!(wrong(&call), [""; 0], "{stats:?}");
+fn hours_with_a_fault_each_three_minutes_go_on() {
+    let (mut deaths, mut with_gap) = (0, 0);
+    // The faults come at other moments of the conversation in each.
+    for period in [170, 180, 190].map(Duration::from_secs) {
+        let rule = FaultRule { faults: passing_faults(), when: When::Every { period } };
+        let sim = SimSettings { faults: vec![rule], ..sim() };
+        let mut call = VirtualCall::new(agent_settings(), setup(), sim, MANNERS);
+        call.run(Duration::from_secs(3_600));
+        assert_eq!(call.end, None);
+        assert_eq!(call.violations, [""; 0]);
+        let stats = call.talk.stats();
+        assert_eq!(wrong(&call), [""; 0], "{stats:?}");
+        assert!(stats.deaths >= 12, "{stats:?}");
+        deaths += stats.deaths;
+        with_gap += gaps(&call) as u64;
+    }
     // Where a connection dies in the first words of an answer, nothing is left to bridge the next one's.
-    assert!(gaps(&call) as u64 <= stats.deaths / 4, "{} gaps, {stats:?}", gaps(&call));
-    assert!(stats.deaths >= 12, "{stats:?}");
+    assert!(with_gap <= deaths / 4, "{with_gap} gaps, {deaths} deaths");
 }
 
 #[test]

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Url};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -22,7 +21,7 @@ use self::turn::{Asked, Turn, TurnAct};
 use super::listener::Listener;
 use super::{Ask, AsrReport};
 use crate::backend::cascade::error::{StageError, kind_of_status};
-use crate::backend::cascade::http::{self, detail};
+use crate::backend::cascade::http::{self, Api, detail};
 use crate::backend::cascade::meter::Bill;
 use crate::backend::{BackendError, Problem, wav};
 use crate::cascade::chat::read_error;
@@ -78,9 +77,7 @@ impl fmt::Debug for TranscriptionSettings {
 /// An endpoint that can be asked.
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Transcription {
-    client: Client,
-    endpoint: Url,
-    models: Url,
+    api: Api,
     settings: TranscriptionSettings,
 }
 
@@ -89,14 +86,13 @@ impl Transcription {
     pub(in crate::backend::cascade) fn new(
         settings: TranscriptionSettings,
     ) -> Result<Self, BackendError> {
-        let endpoint = http::endpoint("asr.url", &settings.url, "audio/transcriptions")?;
-        let models = http::endpoint("asr.url", &settings.url, "models")?;
-        let client = http::client("asr", settings.connect_timeout)?;
-        Ok(Self { client, endpoint, models, settings })
+        let (at, key) = ((settings.url.as_str(), "audio/transcriptions"), &settings.api_key);
+        let api = Api::new("asr", at, key.as_deref(), settings.connect_timeout)?;
+        Ok(Self { api, settings })
     }
 
     pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
-        http::check("asr", &self.client, &self.models, self.settings.api_key.as_deref()).await
+        self.api.check().await
     }
 
     /// What is said in `pcm`, or why that is not known, without a word of it.
@@ -116,10 +112,7 @@ impl Transcription {
         if !settings.vocabulary.is_empty() {
             form = form.text("prompt", settings.vocabulary.join(", "));
         }
-        let mut request = self.client.post(self.endpoint.clone()).multipart(form);
-        if let Some(key) = &settings.api_key {
-            request = request.bearer_auth(key);
-        }
+        let request = self.api.post().multipart(form);
         let patience = settings.answer_timeout;
         let answer = timeout(patience, async {
             let response = request.send().await;

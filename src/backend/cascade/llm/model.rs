@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use eventsource_stream::Eventsource;
 use futures_util::{Stream, StreamExt};
+use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
 use super::{Answer, Asking};
 use crate::backend::cascade::error::{StageError, kind_of_status};
-use crate::backend::cascade::http::{self, BodyError, detail};
+use crate::backend::cascade::http::{self, Api, BodyError, detail};
 use crate::backend::{BackendError, Problem};
 use crate::cascade::chat::{
     ChatEvent, ChatSettings, ToolDeclaration, read_error, read_event, request,
@@ -121,9 +121,7 @@ impl From<ModelError> for StageError {
 /// A model that can be asked.
 #[derive(Debug)]
 pub(in crate::backend) struct Model {
-    client: Client,
-    endpoint: Url,
-    models: Url,
+    api: Api,
     settings: LlmSettings,
 }
 
@@ -131,17 +129,16 @@ impl Model {
     /// Checks the settings. Nothing is sent yet.
     pub(in crate::backend) fn new(settings: LlmSettings) -> Result<Self, BackendError> {
         let invalid = |problem: String| BackendError::Invalid { problem };
-        let endpoint = http::endpoint("llm.url", &settings.url, "chat/completions")?;
+        let (at, key) = ((settings.url.as_str(), "chat/completions"), &settings.api_key);
+        let api = Api::new("llm", at, key.as_deref(), settings.connect_timeout)?;
         if settings.model.is_empty() {
             return Err(invalid("llm.model: is required but empty".to_owned()));
         }
-        let models = http::endpoint("llm.url", &settings.url, "models")?;
-        let client = http::client("llm", settings.connect_timeout)?;
-        Ok(Self { client, endpoint, models, settings })
+        Ok(Self { api, settings })
     }
 
     pub(super) async fn check(&self) -> Result<(), Problem> {
-        http::check("llm", &self.client, &self.models, self.settings.api_key.as_deref()).await
+        self.api.check().await
     }
 
     /// As [`LlmStage::ask`](super::LlmStage::ask).
@@ -155,10 +152,7 @@ impl Model {
         let settings =
             ChatSettings { tokens_max, include_usage, strict_tools, ..ChatSettings::default() };
         let body = request(prompt, &self.settings.model, &settings, tools);
-        let mut request = self.client.post(self.endpoint.clone()).json(&body);
-        if let Some(key) = &self.settings.api_key {
-            request = request.bearer_auth(key);
-        }
+        let request = self.api.post().json(&body);
         let (first, stall) = (self.settings.first_token_timeout, self.settings.stall_timeout);
         Asking(tokio::spawn(async move {
             let result = match timeout(first, request.send()).await {

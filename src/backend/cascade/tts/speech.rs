@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::mouth::without_lead;
 use super::{Speaking, Tts, TtsReport};
 use crate::backend::cascade::error::{StageError, kind_of_status};
-use crate::backend::cascade::http::{self, detail};
+use crate::backend::cascade::http::{self, Api, detail};
 use crate::backend::cascade::meter::Bill;
 use crate::backend::{BackendError, Problem};
 use crate::call::event::Generation;
@@ -90,9 +90,7 @@ impl fmt::Debug for SpeechSettings {
 /// A voice that can be asked.
 #[derive(Debug)]
 pub(in crate::backend::cascade) struct Speech {
-    client: Client,
-    endpoint: Url,
-    models: Url,
+    api: Api,
     places: Semaphore,
     settings: SpeechSettings,
 }
@@ -128,15 +126,14 @@ impl From<SpeechError> for StageError {
 impl Speech {
     /// Checks the settings. Nothing is sent yet.
     pub(in crate::backend::cascade) fn new(settings: SpeechSettings) -> Result<Self, BackendError> {
-        let endpoint = http::endpoint("tts.url", &settings.url, &settings.path)?;
-        let models = http::endpoint("tts.url", &settings.url, "models")?;
-        let client = http::client("tts", settings.connect_timeout)?;
+        let (at, key) = ((settings.url.as_str(), settings.path.as_str()), &settings.api_key);
+        let api = Api::new("tts", at, key.as_deref(), settings.connect_timeout)?;
         let places = Semaphore::new(settings.requests_max);
-        Ok(Self { client, endpoint, models, places, settings })
+        Ok(Self { api, places, settings })
     }
 
     pub(in crate::backend::cascade) async fn check(&self) -> Result<(), Problem> {
-        http::check("tts", &self.client, &self.models, self.settings.api_key.as_deref()).await
+        self.api.check().await
     }
 
     /// Rate of all that it says.
@@ -154,11 +151,7 @@ impl Speech {
         if pace != 1.0 {
             body.insert("speed".to_owned(), json!(pace));
         }
-        let request = self.client.post(self.endpoint.clone()).json(&Value::Object(body));
-        match &settings.api_key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        }
+        self.api.post().json(&Value::Object(body))
     }
 
     /// Speaks a phrase into `reports`.

@@ -17,7 +17,7 @@ const VOCABULARY_CHARS_MAX: usize = 64;
 const LANGUAGE_CHARS_MAX: usize = 35;
 
 /// Each kind, and the keys that it has.
-const KINDS: [ProviderKind<Kind>; 6] = [
+pub(super) const KINDS: [ProviderKind<Kind>; 6] = [
     (
         "pocketsphinx",
         Kind::PocketSphinx,
@@ -41,7 +41,7 @@ const OF_WORDS: [&str; 3] = ["model", "language", "vocabulary"];
 const TIMEOUTS: [&str; 2] = ["connect_timeout_ms", "answer_timeout_ms"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     PocketSphinx,
     Transcription,
     Deepgram,

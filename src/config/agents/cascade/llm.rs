@@ -10,7 +10,7 @@ use crate::config::Environment;
 use crate::yaml::Fields;
 
 /// Each kind, and the keys that it has.
-const KINDS: [ProviderKind<Kind>; 2] = [
+pub(super) const KINDS: [ProviderKind<Kind>; 2] = [
     ("chat", Kind::Chat, &[&OF_CHAT, &[PRICES]]),
     ("converse", Kind::Converse, &[&aws::REACH, &OF_CONVERSE, &[PRICES]]),
 ];
@@ -36,7 +36,7 @@ const PRICED: [Priced; 3] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Chat,
     Converse,
 }

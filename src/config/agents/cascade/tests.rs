@@ -1,4 +1,5 @@
 mod aws;
+mod example;
 
 use std::time::Duration;
 

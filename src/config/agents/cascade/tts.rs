@@ -20,7 +20,7 @@ const RATES: [(&str, u32); 4] =
 const CFG_ALPHAS: std::ops::RangeInclusive<f32> = 0.0..=10.0;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Flite,
     Speech,
     Cartesia,
@@ -31,7 +31,7 @@ enum Kind {
 }
 
 /// Each kind, and the keys that it has.
-const KINDS: [ProviderKind<Kind>; 7] = [
+pub(super) const KINDS: [ProviderKind<Kind>; 7] = [
     ("flite", Kind::Flite, &[&["voice"]]),
     (
         "speech",
