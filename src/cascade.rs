@@ -23,4 +23,5 @@ pub mod prepared;
 pub mod price;
 pub mod recognition;
 pub mod speech_body;
+pub mod transcript;
 pub mod voice;

@@ -1,9 +1,11 @@
-//! What a server of a language model sends, one event a line: read, and its tool calls put together.
+//! What the servers of an OpenAI-compatible API send, one event a line: read as what a language model and a
+//! recogniser say, and its tool calls put together.
 #![no_main]
 
 use std::collections::BTreeSet;
 
 use antiphon::cascade::chat::{ChatEvent, ToolCalls, read_error, read_event};
+use antiphon::cascade::transcript;
 use antiphon::limits::{
     MODEL_CALLS_MAX, MODEL_ERROR_CHARS_MAX, TOOL_ARGUMENTS_BYTES_MAX, TOOL_NAME_CHARS_MAX,
     TOOL_USE_ID_BYTES_MAX,
@@ -15,6 +17,9 @@ fuzz_target!(|lines: &[u8]| {
     for line in lines.split(|byte| *byte == b'\n') {
         let data = String::from_utf8_lossy(line);
         check_error(&read_error(&data));
+        if let Some(text) = transcript::read(&data) {
+            assert!(text.len() <= data.len() && text.trim() == text, "{text:?}");
+        }
         match read_event(&data) {
             ChatEvent::Chunk(chunk) => {
                 assert!(chunk.text.len() <= data.len(), "more text than was sent");

@@ -42,8 +42,6 @@ pub struct PreparedStats {
     pub misses: u64,
     /// Entries that made way for others.
     pub evicted: u64,
-    /// Entries dropped because their voice is not in use any more.
-    pub invalidated: u64,
     /// Entries not taken because they alone are larger than the store.
     pub refused: u64,
     /// Entries held.
@@ -142,16 +140,6 @@ impl Prepared {
         self.stats.bytes += bytes;
         self.stats.entries = self.entries.len();
         true
-    }
-
-    /// Drops what is of none of these voices: after the configuration has changed.
-    pub fn keep_voices(&mut self, voices: &[VoiceKey]) {
-        let others = self.entries.keys().filter(|key| !voices.contains(&key.voice));
-        let others: Vec<_> = others.map(Arc::clone).collect();
-        for key in others {
-            self.remove(&key);
-            self.stats.invalidated += 1;
-        }
     }
 
     /// The counters.

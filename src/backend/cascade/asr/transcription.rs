@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -26,6 +25,7 @@ use crate::backend::cascade::meter::Bill;
 use crate::backend::{BackendError, Problem, wav};
 use crate::cascade::chat::read_error;
 use crate::cascade::failover::FailureKind;
+use crate::cascade::transcript;
 use crate::limits::{TRANSCRIPT_BYTES_MAX, WIDEBAND_HZ};
 
 /// Where it is and how long it may take.
@@ -127,7 +127,7 @@ impl Transcription {
                 let problem = format!("answered {status}{}", detail(&message));
                 return Err(failed(kind_of_status(status), problem));
             }
-            text_in(&body).ok_or_else(|| {
+            transcript::read(&body).ok_or_else(|| {
                 failed(FailureKind::Malformed, "sent something that is no transcript")
             })
         });
@@ -140,16 +140,6 @@ impl Transcription {
 
 fn failed(kind: FailureKind, problem: impl fmt::Display) -> StageError {
     StageError::new(kind, format!("the transcription server {problem}"))
-}
-
-/// `{"text": ...}`, from a server that keeps to the API, or any text, from one that does not.
-fn text_in(body: &str) -> Option<String> {
-    match serde_json::from_str::<Value>(body) {
-        Ok(Value::Object(answer)) => Some(answer.get("text")?.as_str()?.trim().to_owned()),
-        Ok(_) => None,
-        Err(_) if body.trim_start().starts_with(['{', '[', '<']) => None,
-        Err(_) => Some(body.trim().to_owned()),
-    }
 }
 
 /// Begins to listen to a call.

@@ -193,6 +193,15 @@ async fn a_stream_is_read_as_it_comes() {
             "é",
         ),
         (
+            // Cut within a character.
+            stream(vec![
+                Act::Bytes(b"data: {\"choices\":[{\"delta\":{\"content\":\"\xc3".to_vec()),
+                Act::Bytes(b"\xa9\"}}]}\n\n".to_vec()),
+                done(),
+            ]),
+            "é",
+        ),
+        (
             answer("200 OK", "application/json", r#"{"choices":[{"message":{"content":"All."}}]}"#),
             "All.",
         ),
@@ -234,6 +243,16 @@ async fn what_goes_wrong_is_told_apart() {
             ModelError::Failed("out of memory".to_owned()),
         ),
         (stream(vec![Act::Chunk("data: hello\n\n".into())]), "", ModelError::Malformed),
+        (
+            // Half a character, and never the rest of it.
+            stream(vec![
+                event("One"),
+                Act::Bytes(b"data: \xc3\n\n".to_vec()),
+                Act::Bytes(Vec::new()),
+            ]),
+            "One",
+            ModelError::Malformed,
+        ),
         (answer("200 OK", "application/json", "no"), "", ModelError::Malformed),
         (
             stream(vec![Act::Chunk(huge.clone()), Act::Chunk(huge.clone())]),
