@@ -37,8 +37,9 @@ class Stages(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         try:
             self.serve(body)
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             # The user has interrupted.
+            print(f"was hung up on: {self.path}", flush=True)
             self.close_connection = True
 
     def serve(self, body):
@@ -116,6 +117,7 @@ class Stages(http.server.BaseHTTPRequestHandler):
         self.chunk(b"")
 
     def hang_up(self):
+        print(f"hangs up: {self.path}", flush=True)
         self.close_connection = True
         self.connection.close()
 
