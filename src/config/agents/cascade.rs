@@ -90,7 +90,7 @@ fn own_words(fields: &mut Fields<'_, '_>) -> OwnWords {
     {
         match says.string_max(key, PREPARED_CHARS_MAX) {
             Some(said) if said.trim().is_empty() => {
-                says.refuse(key, "expected some text, received none")
+                says.refuse(key, "expected some text, received none");
             }
             Some(said) => *text = said,
             None => {}
