@@ -179,6 +179,9 @@ impl<C: Codec, V: VoiceModel> Agent<C, V> {
 
     /// The backend said something.
     pub fn handle_backend(&mut self, now: SessionTime, event: BackendEvent) {
+        if let BackendEvent::Prompted { generation, prompt } = event {
+            return self.observed.push(|| Observed::Prompted { generation, prompt });
+        }
         self.call.handle_backend(now, event);
         self.follow_call(now);
     }

@@ -258,6 +258,7 @@ impl Call {
             BackendEvent::HangUp { reason } => {
                 self.close(now, EndReason::Backend { reason }, HANG_UP_DRAIN_MAX);
             }
+            BackendEvent::Prompted { .. } => {}
             of_a_reply => self.floor.reply_event(now, of_a_reply, &mut self.effects),
         }
         self.settle(now);

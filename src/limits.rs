@@ -314,6 +314,9 @@ pub const WEBHOOK_RETRY_PAUSES: [Duration; 2] =
 /// Characters of a webhook's error that the model is told; the rest is cut off.
 pub const WEBHOOK_ERROR_CHARS_MAX: usize = 200;
 
+/// Bytes of a prompt as recordings hold it. What is longer is cut in its middle, and says so.
+pub const MODEL_PROMPT_SHOWN_BYTES_MAX: usize = 256 * 1024;
+
 // ==== Flight recordings ====
 
 /// Bytes of one record: a block of reply audio is 19 200, a tool's arguments may be long. A longer one
@@ -409,6 +412,8 @@ const _: () = assert!(
     2 * BACKEND_BLOCK_SAMPLES_MAX + 64 <= FLIGHT_RECORD_BYTES_MAX,
     "a block of reply audio is one record"
 );
+const _: () =
+    assert!(MODEL_PROMPT_SHOWN_BYTES_MAX + 64 <= FLIGHT_RECORD_BYTES_MAX, "a prompt is one record");
 const _: () = assert!(
     2 * 6 * MESSAGE_TEXT_CHARS_MAX + 1_024 <= DATA_MESSAGE_BYTES_MAX,
     "a message may hold a text twice, JSON needs up to six bytes a character, then its envelope"

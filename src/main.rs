@@ -107,6 +107,9 @@ struct ReplayArgs {
     /// Between the lines of the trace, show every 20 ms of the user as measured.
     #[arg(long, conflicts_with = "quiet")]
     frames: bool,
+    /// Between the lines of the trace, show what language models were told. Only recordings with consent hold it.
+    #[arg(long, conflicts_with = "quiet")]
+    prompts: bool,
     /// Only the result, and with --set only what differs.
     #[arg(long)]
     quiet: bool,
@@ -170,6 +173,7 @@ fn replay(args: ReplayArgs) -> Result<(), ExitCode> {
         svg: args.svg,
         listen_again: args.listen_again,
         frames: args.frames,
+        prompts: args.prompts,
         quiet: args.quiet,
     };
     let mut out = BufWriter::new(std::io::stdout().lock());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use similar::{ChangeTag, TextDiff};
 
 use crate::agent::{AgentSettings, Observe, Observed};
-use crate::call::event::{EchoVerdict, FrameFeatures};
+use crate::call::event::{EchoVerdict, FrameFeatures, Generation};
 use crate::config::{Config, Environment, Overrides, overlay};
 use crate::dsp::silero::{Silero, SileroModel};
 use crate::dsp::vad::{VoiceModel, WINDOW_SAMPLES};
@@ -42,6 +42,8 @@ pub struct ReplayOptions {
     pub listen_again: bool,
     /// Every 20 ms of the user as measured, between the lines of the trace.
     pub frames: bool,
+    /// What language models were told, between the lines of the trace.
+    pub prompts: bool,
     /// No trace.
     pub quiet: bool,
 }
@@ -243,6 +245,11 @@ impl<'a> Show<'a> {
                 {
                     writeln!(out, "{}", measured(seen.at, features, *echo))?;
                 }
+                if let Observed::Prompted { generation, prompt } = &seen.observed
+                    && self.options.prompts
+                {
+                    writeln!(out, "{}", prompted(seen.at, *generation, prompt))?;
+                }
                 let Some(line) = seen.line else { continue };
                 if compares {
                     self.other.push(line);
@@ -342,6 +349,12 @@ impl<'a> Show<'a> {
 /// What lines say, without their times.
 fn keys(lines: &[String]) -> Vec<&str> {
     lines.iter().map(|line| parts(line).1).collect()
+}
+
+/// What a model was told, a line for each of its own.
+fn prompted(at: SessionTime, generation: Generation, prompt: &str) -> String {
+    let lines = prompt.lines().map(|line| format!("\n      | {line}")).collect::<String>();
+    format!("{at}     prompted {generation}{lines}")
 }
 
 /// 20 ms of the user, as a line.

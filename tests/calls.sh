@@ -204,6 +204,9 @@ all_replayed() {
     done
 }
 
+# The longest recording of a cascade shows this in what its model was told.
+model_was_told() { "$antiphon" replay "$(longest recorded-cascade)" --prompts | tee /dev/stderr | grep -q -- "| $1"; }
+
 # A recording of features holds nothing of what was said.
 wordless() { refused "features only" "$antiphon" replay "$(longest recorded-features)" --wav "$out/none"; }
 
@@ -374,6 +377,7 @@ check "as soon as the turn is over" report "$out/cascade-ahead.json" \
 check "the server is well" server_is_well
 stop_server
 check "each of these calls replays to the same decisions" all_replayed recorded-cascade
+check "and shows what the model was told" model_was_told "user: .*two plus three"
 failover_config cascade-failover.yaml
 start_server --config "$out/cascade-failover.yaml" --silence-ms 400
 check "a conversation although a provider of each stage fails" call --say "$out/sum.wav" \

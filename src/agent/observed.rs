@@ -42,6 +42,8 @@ pub enum Observed {
     ReplyAudio { generation: Generation, taken: Option<Taken> },
     /// The turn's model was asked, and answered this.
     TurnJudged { turn: TurnId, probability: Option<f32> },
+    /// What a language model was told.
+    Prompted { generation: Generation, prompt: String },
     /// The conversation's deadlines were handled.
     Deadlines,
     /// 20 ms of the agent left.

@@ -185,6 +185,10 @@ pub enum BackendEvent {
     UserTurnEnded { turn: TurnId },
     /// The backend's own detector says that the user is interrupting this reply.
     Interrupted { generation: Generation },
+    /// What a language model was told when it was asked for this reply, perhaps ahead, to be read by people:
+    /// at most [`MODEL_PROMPT_SHOWN_BYTES_MAX`](crate::limits::MODEL_PROMPT_SHOWN_BYTES_MAX). Nothing follows
+    /// from it: it is for recordings.
+    Prompted { generation: Generation, prompt: String },
     /// Work on the reply began (a model was asked).
     ReplyStarted { generation: Generation },
     /// Text of the reply audio that follows, until the next `ReplyText`.

@@ -75,6 +75,10 @@ pub(super) fn put_backend(out: &mut Vec<u8>, event: &BackendEvent) {
             }
         }
         BackendEvent::TurnsAreYours => out.put_u8(15),
+        BackendEvent::Prompted { generation, prompt } => {
+            put_reply(out, 17, *generation);
+            out.put_str(prompt);
+        }
     }
 }
 
@@ -121,6 +125,7 @@ pub(super) fn take_backend(bytes: &mut Take<'_>) -> Result<BackendEvent, Malform
             usage.cost = Cost { asr_nanos, llm_nanos, tts_nanos: bytes.u64()? };
             BackendEvent::Used { turn, usage }
         }
+        17 => BackendEvent::Prompted { generation: generation(bytes)?, prompt: bytes.string()? },
         _ => return Err(Malformed("an event of the backend is of an unknown kind")),
     })
 }

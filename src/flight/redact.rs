@@ -79,6 +79,7 @@ impl Redactor {
                 GONE.clone_into(message);
             }
             BackendEvent::HangUp { reason } => GONE.clone_into(reason),
+            BackendEvent::Prompted { prompt, .. } => GONE.clone_into(prompt),
             BackendEvent::Ready
             | BackendEvent::WantsToSpeak
             | BackendEvent::TurnsAreYours

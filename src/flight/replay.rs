@@ -469,6 +469,7 @@ fn answer(record: &Record<'_>) -> Option<(Generation, Record<'static>)> {
             | BackendEvent::ReplyFinished { generation }
             | BackendEvent::ReplyFailed { generation, .. }
             | BackendEvent::Interrupted { generation }
+            | BackendEvent::Prompted { generation, .. }
             | BackendEvent::ToolCall { generation, .. } => {
                 let event = event.clone().into_owned();
                 Some((*generation, Record::Backend(Cow::Owned(event))))

@@ -412,6 +412,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let event = prop_oneof![
         Just(BackendEvent::WantsToSpeak),
         Just(BackendEvent::TurnsAreYours),
+        text().prop_map(move |text| BackendEvent::Prompted {
+            generation: reply,
+            prompt: text.into()
+        }),
         (any::<u32>(), any::<u64>()).prop_map(|(turn, count)| {
             let usage = Usage {
                 speech_in: count,

@@ -274,6 +274,7 @@ impl Watch {
             | BackendEvent::UserTurnEnded { .. }
             | BackendEvent::Interrupted { .. }
             | BackendEvent::ReplyWords { .. }
+            | BackendEvent::Prompted { .. }
             | BackendEvent::Used { .. }
             | BackendEvent::TurnsAreYours => {}
         }

@@ -219,6 +219,7 @@ impl Floor {
             | BackendEvent::UserTurnEnded { .. }
             | BackendEvent::WantsToSpeak
             | BackendEvent::TurnsAreYours
+            | BackendEvent::Prompted { .. }
             | BackendEvent::Used { .. }
             | BackendEvent::Failed { .. }
             | BackendEvent::HangUp { .. } => {}
@@ -383,6 +384,7 @@ const fn generation_of(event: &BackendEvent) -> Option<Generation> {
         | BackendEvent::UserTurnEnded { .. }
         | BackendEvent::WantsToSpeak
         | BackendEvent::TurnsAreYours
+        | BackendEvent::Prompted { .. }
         | BackendEvent::Used { .. }
         | BackendEvent::Failed { .. }
         | BackendEvent::HangUp { .. } => None,

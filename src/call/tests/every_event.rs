@@ -105,6 +105,9 @@ const EVENTS: &[Event] = &[
     }),
     ("wants to speak", |rig| rig.backend(BackendEvent::WantsToSpeak)),
     ("turns are yours", |rig| rig.backend(BackendEvent::TurnsAreYours)),
+    ("prompted", |rig| {
+        rig.backend(BackendEvent::Prompted { generation: CURRENT, prompt: String::new() });
+    }),
     ("reply started", |rig| rig.backend(BackendEvent::ReplyStarted { generation: CURRENT })),
     ("reply text", |rig| {
         rig.backend(BackendEvent::ReplyText { generation: CURRENT, text: "three".to_owned() });
@@ -202,6 +205,7 @@ fn every_event_in_every_state_leads_somewhere_lawful_that_does_not_last_for_ever
         reply words           |        .        .        .        .        .        .        .        .        .        .        .
         wants to speak        |        . thinking        .        .        .        .        .        .        .        .        .
         turns are yours       |        .        .        .        .        .        .        .        .        .        .        .
+        prompted              |        .        .        .        .        .        .        .        .        .        .        .
         reply started         |        .        .        .        .        .        .        .        .        .        .        .
         reply text            |        .        .        .        .        .        .        .        .        .        .        .
         reply finished        |        .        .        .        .     idle        .        .        .        .        .        .

@@ -6,7 +6,7 @@
 //! recogniser changes its mind about is answered anew.
 
 use super::Talk;
-use super::brain::Brain;
+use super::brain::{Brain, ModelBrain};
 use super::reply::Reply;
 use crate::backend::cascade::dialogue::Answer;
 use crate::call::event::{Generation, TurnId};
@@ -63,6 +63,7 @@ impl Talk {
                     None => {
                         let mut trial = brain.context.clone();
                         trial.user_said(&text);
+                        self.events.push_back(ModelBrain::prompted(generation, &trial));
                         ahead.reply.source = brain.ask(ahead.reply.work, &trial);
                     }
                 }

@@ -1,6 +1,6 @@
 //! From what the recogniser understood to who answers it.
 
-use super::brain::Brain;
+use super::brain::{Brain, ModelBrain};
 use super::reply::{Ending, Reply, Source};
 use super::{COMPLETENESS_UNKNOWN, Phase, Talk, wall};
 use crate::backend::cascade::asr::AsrReport;
@@ -64,6 +64,7 @@ impl Talk {
             // Not the user's words: they are not kept.
             let mut trial = brain.context.clone();
             trial.user_said(&call_begins(&brain.language));
+            self.events.push_back(ModelBrain::prompted(reply.generation, &trial));
             reply.source = brain.ask(reply.work, &trial);
         }
     }
@@ -171,6 +172,7 @@ impl Talk {
         if let Brain::Model(brain) = &self.brain
             && let Some(reply) = &mut self.reply
         {
+            self.events.push_back(ModelBrain::prompted(reply.generation, &brain.context));
             reply.source = brain.ask(reply.work, &brain.context);
         }
     }

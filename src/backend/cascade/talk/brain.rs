@@ -15,7 +15,7 @@ use crate::backend::cascade::settings::MemorySettings;
 use crate::backend::cascade::stage::Stage;
 use crate::backend::cascade::tools::{Hands, Tools};
 use crate::backend::{CallContext, Said};
-use crate::call::event::Generation;
+use crate::call::event::{BackendEvent, Generation};
 use crate::cascade::chat::ToolDeclaration;
 use crate::cascade::context::Context;
 use crate::tools::runner::Runner;
@@ -53,6 +53,11 @@ impl ModelBrain {
         tracing::debug!(call = self.call_id, work = work.0, told = %context.outline(), "asks the model");
         let _asking = self.request(work, context, self.hands.declarations());
         Source::Writing { _asking, text: Box::default(), chars: 0 }
+    }
+
+    /// What it is told of `context` for this reply, for a recording.
+    pub(super) fn prompted(generation: Generation, context: &Context) -> BackendEvent {
+        BackendEvent::Prompted { generation, prompt: context.prompt().shown() }
     }
 
     /// Has the model write something that is not a reply, without tools.

@@ -65,6 +65,20 @@ async fn facts_and_reminders_are_told_as_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_is_told_what_the_model_is_told() {
+    let (backend, _requests) = remembering(MemorySettings::default(), |_| says("Yes.")).await;
+    let mut session = backend.open(context()).expect("there is room");
+    said(&mut session, 1, "one").await;
+    type_in(&session, 2, "two").await;
+    let is_prompt = |event: &BackendEvent| matches!(event, BackendEvent::Prompted { .. });
+    let (_, event) = read_until(&mut session, is_prompt).await;
+    let BackendEvent::Prompted { generation: Generation(2), prompt } = event else {
+        panic!("{event:?}")
+    };
+    assert!(prompt.ends_with("user: one\nassistant: Yes.\nuser: two\n"), "{prompt}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_oldest_turns_are_put_in_short_and_nothing_of_it_is_spoken() {
     let answers = |request: &str| {
         says(if request.contains(ASIDE) { "The user likes apples." } else { "Yes." })
