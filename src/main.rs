@@ -107,7 +107,8 @@ struct ReplayArgs {
     /// Between the lines of the trace, show every 20 ms of the user as measured.
     #[arg(long, conflicts_with = "quiet")]
     frames: bool,
-    /// Between the lines of the trace, show what language models were told. Only recordings with consent hold it.
+    /// Between the lines of the trace, show what language models were told. Only recordings with consent
+    /// hold it.
     #[arg(long, conflicts_with = "quiet")]
     prompts: bool,
     /// Only the result, and with --set only what differs.
