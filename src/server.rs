@@ -91,7 +91,7 @@ impl Server {
         let registry = Arc::new(Registry::new(config).await?);
         let doubts = registry.check_backends().await?;
         for (agent, problem) in &doubts {
-            tracing::warn!(agent, %problem, "calls to this agent would fail now");
+            tracing::warn!(agent, %problem, "what this agent relies on does not answer now");
         }
         Ok(Self { listener, http, signaling, registry, doubts })
     }

@@ -230,8 +230,8 @@ impl AgentProfile {
             (_, None) if is_current => {}
             ("cascade", None) => {
                 return Err(
-                    "--backend cascade needs its stages: name an agent of a --config file \
-                            with --agent"
+                    "--backend cascade needs its stages: describe an agent with them in a file, such as \
+                     deploy/examples/csm.yaml, and start with --config FILE"
                         .to_owned(),
                 );
             }

@@ -27,6 +27,21 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+
+    /// What to say of a variable that is not set. What cannot be a variable's name may be the secret itself,
+    /// and is not repeated.
+    pub(super) fn absence(name: &str) -> String {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.len() <= 64
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(is_name)
+        {
+            format!("the environment variable `{name}` is not set")
+        } else {
+            "expected the name of the environment variable that holds it, such as API_KEY, not the value"
+                .to_owned()
+        }
+    }
 }
 
 /// Where the ONNX runtime and the model lie: as told, else `.runtime` in this folder or in the

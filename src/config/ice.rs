@@ -84,7 +84,7 @@ fn secret(
 ) -> Option<Secret> {
     let value = environment.get(variable).map(Secret::new);
     if value.is_none() && !variable.is_empty() {
-        fields.refuse(key, format!("the environment variable `{variable}` is not set"));
+        fields.refuse(key, Environment::absence(variable));
     }
     value
 }

@@ -129,8 +129,7 @@ fn key(fields: &mut Fields<'_, '_>, environment: &Environment) -> Option<String>
     let variable = fields.string("api_key_env")?;
     let key = environment.get(&variable).map(str::to_owned);
     if key.is_none() {
-        let problem = format!("the environment variable `{variable}` is not set");
-        fields.refuse("api_key_env", problem);
+        fields.refuse("api_key_env", Environment::absence(&variable));
     }
     key
 }

@@ -136,7 +136,7 @@ fn secret(fields: &mut Fields<'_, '_>, key: &str, environment: &Environment) -> 
     let variable = fields.string(key)?;
     let secret = environment.get(&variable).map(|secret| Secret::new(secret.to_owned()));
     if secret.is_none() {
-        fields.refuse(key, format!("the environment variable `{variable}` is not set"));
+        fields.refuse(key, Environment::absence(&variable));
     }
     secret
 }

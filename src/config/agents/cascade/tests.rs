@@ -117,6 +117,10 @@ fn each_mistake_is_told_with_what_was_expected() {
         ),
         ("{asr: {kind: transcription, url: 'http://x', vocabulary: ['']}}", "1 to 64 characters"),
         ("{asr: {kind: transcription, url: 'http://x', api_key_env: NONE}}", "`NONE` is not set"),
+        (
+            "{asr: {kind: transcription, url: 'http://x', api_key_env: sk-123}}",
+            "api_key_env: expected the name of the environment variable",
+        ),
         ("{tts: {kind: csm}}", "expected one of `flite`, `speech`"),
         ("{tts: {kind: speech}}", "url: is required"),
         ("{tts: {voice: nova}}", "expected one of `slt`"),
