@@ -383,9 +383,14 @@ impl Downlink {
             return self.clips.begins();
         }
         self.reply.is_some_and(|reply| match reply.phase {
-            Phase::Starting { enough, .. } => reply.finished || self.source.queued() >= enough,
+            Phase::Starting { enough, .. } => self.has_enough(&reply, enough),
             Phase::Sounding | Phase::GivingWay | Phase::Pausing | Phase::Paused => false,
         })
+    }
+
+    /// Whether a reply may begin to sound.
+    fn has_enough(&self, reply: &Reply, enough: Duration) -> bool {
+        reply.finished || self.source.queued() >= enough
     }
 
     /// Makes the frame of this slot and says whose audio is in it.
@@ -408,12 +413,12 @@ impl Downlink {
             }
             Phase::Pausing => Some(self.fade_out(reply, Phase::Paused)),
             Phase::Starting { enough, waited_slots, rise } => {
-                let queued = self.source.queued();
-                if reply.finished || queued >= enough || waited_slots >= PATIENCE_SLOTS {
+                if self.has_enough(&reply, enough) || waited_slots >= PATIENCE_SLOTS {
                     return self.sound(reply, rise);
                 }
                 // Patience is for audio that waits, not for audio that has not come.
-                let waited_slots = if queued.is_zero() { 0 } else { waited_slots + 1 };
+                let waited_slots =
+                    if self.source.queued().is_zero() { 0 } else { waited_slots + 1 };
                 self.enter(reply, Phase::Starting { enough, waited_slots, rise });
                 self.silence()
             }
