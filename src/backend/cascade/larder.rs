@@ -98,7 +98,7 @@ impl Larder {
 }
 
 /// As a reply is cut into sentences.
-fn sentences_of(text: &str) -> Vec<String> {
+pub(super) fn sentences_of(text: &str) -> Vec<String> {
     let mut phrases = Phrases::default();
     phrases.push(text);
     std::iter::from_fn(|| phrases.finish()).collect()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::backend::cascade::OwnWords;
 use crate::backend::cascade::dialogue::Answer;
 use crate::backend::cascade::error::StageError;
+use crate::backend::cascade::larder::sentences_of;
 use crate::backend::cascade::llm::{Asking, Calls};
 use crate::backend::cascade::tts::Speaking;
 use crate::call::event::{Generation, WordTime};
@@ -130,7 +131,7 @@ impl Reply {
 
     /// The whole text.
     pub(super) fn complete(&mut self, answer: &Answer) {
-        self.add_sentences(&answer.text);
+        self.sentences.extend(sentences_of(&answer.text));
         self.source = Source::Complete;
         if answer.hang_up {
             self.ending = Ending::HangUp;
@@ -163,15 +164,8 @@ impl Reply {
     /// Nothing more comes of it: the user is told so, and the call what went wrong.
     pub(super) fn give_up(&mut self, problem: &str) {
         self.source = Source::Complete;
-        let own_words = Arc::clone(&self.own_words);
-        self.add_sentences(&own_words.failed);
+        self.sentences.extend(sentences_of(&self.own_words.failed));
         self.ending = Ending::Failed(problem.to_owned());
-    }
-
-    fn add_sentences(&mut self, text: &str) {
-        let mut phrases = Phrases::default();
-        phrases.push(text);
-        self.sentences.extend(std::iter::from_fn(|| phrases.finish()));
     }
 
     /// Since when it has nothing to say until its tools are done.
